@@ -1,0 +1,80 @@
+import type { Logger } from 'pino';
+import type { RetryPolicy } from '../domain/backoff';
+import type { Model } from '../domain/model';
+import type { Money } from '../domain/money';
+import type { Snapshot } from '../domain/routing';
+import type { Download } from '../providers/download';
+import type { Credential, Provider } from '../providers/provider';
+import type { BlobStore } from '../stores/blobs';
+import type { Database } from '../stores/database';
+
+export type ActivitySettings = {
+  /** Multiplies every poll delay. */
+  pollScale: number;
+  retry: RetryPolicy;
+  resubmitUpToUsd: Money;
+  /** Whole submit call of providers that only accept work and do it later, in ms. */
+  submitTimeoutMs: number;
+};
+
+/** What reconcile needs of the workflow service. */
+export type WorkflowPort = {
+  start(generation: { id: string; tenantId: string; medium: string }): Promise<'started' | 'exists'>;
+  cancel(generationId: string): Promise<void>;
+  isClosed(generationId: string): Promise<boolean>;
+  watch(attempt: { generationId: string; number: number }): Promise<void>;
+};
+
+export type Dependencies = {
+  database: Database;
+  blobs: BlobStore;
+  providers: readonly Provider[];
+  models: readonly Model[];
+  credentials: Readonly<Record<string, readonly Credential[]>>;
+  download: Download;
+  settings: ActivitySettings;
+  workflows: WorkflowPort;
+  clock: () => Date;
+  random: () => number;
+  logger: Logger;
+};
+
+export const configuredProviders = (dependencies: Dependencies): ReadonlySet<string> =>
+  new Set(dependencies.providers.map(({ id }) => id).filter((id) => (dependencies.credentials[id] ?? []).length > 0));
+
+export const snapshotFor = (dependencies: Dependencies, complexity: number | null): Snapshot => ({
+  models: dependencies.models,
+  configured: configuredProviders(dependencies),
+  now: dependencies.clock(),
+  complexity,
+});
+
+const found = <Thing>(thing: Thing | undefined, what: string): Thing => {
+  if (thing === undefined) throw new Error(`${what} is not known to this worker`);
+  return thing;
+};
+
+export const findModel = ({ models }: Dependencies, id: string): Model =>
+  found(
+    models.find((model) => model.id === id),
+    `model ${id}`,
+  );
+
+export const findProvider = ({ providers }: Dependencies, id: string): Provider =>
+  found(
+    providers.find((provider) => provider.id === id),
+    `provider ${id}`,
+  );
+
+/** The one the attempt was sent with, or, before that, the first. `null`: not configured any more. */
+export const findCredential = (
+  { credentials }: Dependencies,
+  { provider, credential }: { provider: string; credential: string | null },
+): Credential | null => {
+  const usable = credentials[provider] ?? [];
+  return usable.find(({ alias }) => alias === credential) ?? (credential === null ? (usable[0] ?? null) : null);
+};
+
+export const traceOf = ({ generationId, number }: { generationId: string; number: number }): string =>
+  `${generationId}-${number}`;
+

@@ -1,0 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import type { Dependencies } from './dependencies';
+
+const everyMs = 2_000;
+
+/** Lets the server notice within seconds that this worker has died. Carries no details: the ledger holds the state. */
+export const withHeartbeat = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+  const context = Context.current();
+  context.heartbeat();
+  const timer = setInterval(() => context.heartbeat(), everyMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+};
+
+const againMs = 500;
+
+/**
+ * Writes down what the provider answered, however long the database is away: an answer that is not recorded is paid
+ * work that nobody knows of. Ends with the activity's own time limit.
+ */
+export const persist = async <Result>({ logger }: Dependencies, write: () => Promise<Result>): Promise<Result> => {
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      logger.warn({ error: (error as Error).message }, 'cannot record an answer yet; trying on');
+      await pause(againMs);
+    }
+  }
+};

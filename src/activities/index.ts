@@ -1,0 +1,61 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { failures, SureshotError } from '../domain/failure';
+import { analyzeRequest } from './analysis';
+import { storeArtifacts } from './artifacts';
+import { cancelOperation } from './cancellation';
+import { chooseCandidates } from './choice';
+import type { Dependencies } from './dependencies';
+import { pollAttempt } from './look';
+import { planAttempt } from './plan';
+import { reconcileGenerations } from './reconciliation';
+import { settleGeneration } from './settlement';
+import { submitAttempt } from './submission';
+
+/** Every activity by its public name. */
+const activities = {
+  analyzeRequest,
+  chooseCandidates,
+  planAttempt,
+  submitAttempt,
+  pollAttempt,
+  storeArtifacts,
+  cancelOperation,
+  settleGeneration,
+  reconcileGenerations,
+};
+
+type Bound<Activity> = Activity extends (dependencies: Dependencies, ...input: infer Input) => infer Result
+  ? (...input: Input) => Result
+  : never;
+
+export type Activities = { [Name in keyof typeof activities]: Bound<(typeof activities)[Name]> };
+
+/** Failures cross into the workflow as type strings; messages stay here, in the log and on the row. */
+const translate = (error: unknown, name: string): unknown => {
+  if (error instanceof ApplicationFailure) return error;
+  if (error instanceof SureshotError)
+    return ApplicationFailure.create({
+      type: error.code,
+      message: error.code,
+      nonRetryable: !failures[error.code].retryable,
+    });
+  return ApplicationFailure.create({ type: 'system_unavailable', message: `${name} could not be carried out` });
+};
+
+const bind =
+  (name: string, activity: (dependencies: Dependencies, ...input: never[]) => Promise<unknown>, dependencies: Dependencies) =>
+  async (...input: never[]): Promise<unknown> => {
+    try {
+      return await activity(dependencies, ...input);
+    } catch (error) {
+      if (!(error instanceof ApplicationFailure)) {
+        dependencies.logger.warn({ activity: name, input, error: (error as Error).message }, 'activity failed; it is retried');
+      }
+      throw translate(error, name);
+    }
+  };
+
+export const createActivities = (dependencies: Dependencies): Activities =>
+  Object.fromEntries(
+    Object.entries(activities).map(([name, activity]) => [name, bind(name, activity, dependencies)]),
+  ) as Activities;

@@ -1,0 +1,19 @@
+import { planAttempt as plan, type Plan } from '../stores/attempts';
+import { findModel, type Dependencies } from './dependencies';
+
+/** Decides from the ledger whether there is another attempt to make, and allocates it. */
+export const planAttempt = (
+  dependencies: Dependencies,
+  { generationId }: { generationId: string },
+): Promise<Plan> =>
+  plan(dependencies.database, generationId, {
+    policyOf: ({ request }) => ({
+      onAmbiguous: request.onAmbiguous,
+      resubmitUpToUsd: dependencies.settings.resubmitUpToUsd,
+      fallback: request.routing.fallback,
+    }),
+    priceVersionOf: (id) => {
+      const { price } = findModel(dependencies, id);
+      return `${id}@${price.readOn}`;
+    },
+  });

@@ -1,0 +1,40 @@
+import { listCancelPending, listNotBegun, listSilent } from '../stores/generations';
+import type { Dependencies } from './dependencies';
+import { settleGeneration } from './settlement';
+
+/** Younger rows are left to the API, which starts their workflows itself. */
+const patienceSeconds = 5;
+
+/** A running generation publishes at least its looks; one silent for longer is worth asking after. */
+const silenceSeconds = 120;
+
+const close = async (dependencies: Dependencies, generationId: string): Promise<void> => {
+  const { watch, status } = await settleGeneration(dependencies, { generationId, canceled: false, interrupted: true });
+  dependencies.logger.warn({ generation: generationId, status }, 'closed: its workflow had ended without an outcome');
+  if (watch !== null) await dependencies.workflows.watch({ generationId, number: watch });
+};
+
+/** What the database and the workflow service disagree on is put right here; each figure counts repairs. */
+export const reconcileGenerations = async (
+  dependencies: Dependencies,
+): Promise<{ started: number; canceled: number; closed: number }> => {
+  const { database, workflows } = dependencies;
+  const done = { started: 0, canceled: 0, closed: 0 };
+  for (const generation of await listNotBegun(database, patienceSeconds)) {
+    if ((await workflows.start(generation)) === 'started') done.started += 1;
+    else if (await workflows.isClosed(generation.id)) {
+      await close(dependencies, generation.id);
+      done.closed += 1;
+    }
+  }
+  for (const { id } of await listCancelPending(database, patienceSeconds)) {
+    await workflows.cancel(id);
+    done.canceled += 1;
+  }
+  for (const { id } of await listSilent(database, silenceSeconds)) {
+    if (!(await workflows.isClosed(id))) continue;
+    await close(dependencies, id);
+    done.closed += 1;
+  }
+  return done;
+};

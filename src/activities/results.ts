@@ -1,0 +1,33 @@
+import { fillDefaults } from '../domain/capabilities';
+import type { GenerationInput } from '../domain/generation';
+import type { Model } from '../domain/model';
+import type { Money } from '../domain/money';
+import { actualCost } from '../domain/pricing';
+import type { Outcome, Output } from '../providers/provider';
+import type { AttemptKey, StoredOutput } from '../stores/attempts';
+import type { Dependencies } from './dependencies';
+
+type Succeeded = Extract<Outcome, { state: 'succeeded' }>;
+
+/** The provider's own figure where it tells one, else our table's. */
+export const costOf = (model: Model, input: GenerationInput, outcome: Succeeded): Money | null =>
+  outcome.chargedUsd ?? actualCost(model, fillDefaults(model, input), outcome.usage);
+
+/** Under the attempt that made it: two attempts never write the same blob. */
+export const blobKey = ({ generationId, number }: AttemptKey, index: number): string =>
+  `generations/${generationId}/${number}/${index}`;
+
+const keep = async ({ blobs }: Dependencies, key: string, output: Output): Promise<StoredOutput> => {
+  if (output.kind !== 'bytes') return output;
+  const stored = await blobs.write(key, output.bytes);
+  return { kind: 'blob', key, contentType: output.contentType, ...stored };
+};
+
+/** Bytes that came with the answer exist nowhere else: they are stored before the answer is recorded. */
+export const keepOutputs = (
+  dependencies: Dependencies,
+  key: AttemptKey,
+  outputs: readonly Output[],
+): Promise<StoredOutput[]> =>
+  Promise.all(outputs.map((output, index) => keep(dependencies, blobKey(key, index), output)));
+

@@ -1,0 +1,83 @@
+import type { Failure, FailureCode } from '../domain/failure';
+import type { TerminalStatus, Usage } from '../domain/generation';
+import { outputsOf, type AttemptRow } from '../stores/attempts';
+import { inTransaction, type Transaction } from '../stores/database';
+import { lockGeneration, publish, type Change, type LockedGeneration } from '../stores/generations';
+import type { Dependencies } from './dependencies';
+
+/** Longer texts stand in artifact 0 only. */
+const textLimit = 64 * 1024;
+
+/** `watch`: the number of an attempt whose work may still run and cost at the provider. */
+export type Settlement = { status: TerminalStatus; watch: number | null };
+
+const reasonOf = (attempt: AttemptRow): string => `${attempt.provider}: ${attempt.errorMessage ?? attempt.status}`;
+
+const failureOf = (attempts: readonly AttemptRow[], interrupted: boolean): Failure => {
+  const ended = attempts.filter((attempt) => attempt.errorCode !== null && attempt.status !== 'superseded');
+  const latest = ended.at(-1);
+  if (interrupted)
+    return { code: 'system_internal', message: 'the workflow was closed before it had an outcome; re-run the generation' };
+  if (!latest) return { code: 'policy_no_capacity', message: 'no configured model can do what this request asks for' };
+  const models = new Set(ended.map((attempt) => attempt.model));
+  if (models.size === 1 || latest.status === 'ambiguous')
+    return { code: latest.errorCode as FailureCode, message: latest.errorMessage ?? '' };
+  return {
+    code: 'provider_all_failed',
+    message: `${models.size} models were tried. ${ended.map(reasonOf).join(' · ')}`.slice(0, 2000),
+  };
+};
+
+const textOf = (attempt: AttemptRow): string | null => {
+  const text = outputsOf(attempt)
+    .flatMap((output) => (output.kind === 'text' ? [output.text] : []))
+    .join('');
+  return text === '' || text.length > textLimit ? null : text;
+};
+
+type Ledger = { attempts: AttemptRow[]; stored: number };
+
+const hasResult = ({ attempts, stored }: Ledger): AttemptRow | null => {
+  const latest = attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
+  return latest?.status === 'succeeded' && stored > 0 ? latest : null;
+};
+
+const conclude = (
+  generation: LockedGeneration,
+  ledger: Ledger,
+  how: { canceled: boolean; interrupted: boolean },
+): Change & { status: TerminalStatus } => {
+  const winner = hasResult(ledger);
+  if (winner)
+    return { status: 'succeeded', progress: 100, text: textOf(winner), usage: winner.usage as Usage | null };
+  if (how.canceled || generation.cancelRequestedAt !== null) return { status: 'canceled', cancelRequested: true };
+  const latest = ledger.attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
+  if (latest?.status === 'canceled') return { status: 'expired' };
+  return { status: 'failed', error: failureOf(ledger.attempts, how.interrupted) };
+};
+
+const mayStillRun = (attempts: readonly AttemptRow[]): number | null =>
+  attempts.filter((attempt) => attempt.status === 'submitted' || attempt.status === 'submitting').at(-1)?.number ?? null;
+
+const readLedger = async (transaction: Transaction, generationId: string): Promise<Ledger> => ({
+  attempts: await transaction.attempt.findMany({ where: { generationId }, orderBy: { number: 'asc' } }),
+  stored: await transaction.artifact.count({ where: { generationId } }),
+});
+
+/**
+ * Last step: what the ledger says is what the generation ends as. `canceled`: the workflow was cancelled, by a caller or
+ * in the Web UI. `interrupted`: it is closed and cannot say more.
+ */
+export const settleGeneration = (
+  { database }: Dependencies,
+  input: { generationId: string; canceled: boolean; interrupted?: boolean },
+): Promise<Settlement> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, input.generationId);
+    const ledger = await readLedger(transaction, input.generationId);
+    const watch = mayStillRun(ledger.attempts);
+    if (generation.status !== 'queued' && generation.status !== 'running') return { status: generation.status, watch };
+    const change = conclude(generation, ledger, { canceled: input.canceled, interrupted: input.interrupted === true });
+    await publish(transaction, generation, change);
+    return { status: change.status, watch };
+  });

@@ -1,0 +1,237 @@
+import { retryDelayMs } from '../domain/backoff';
+import { fillDefaults } from '../domain/capabilities';
+import type { AttemptStep } from '../domain/attempt-step';
+import { failures } from '../domain/failure';
+import type { Model } from '../domain/model';
+import { alternativeTo } from '../domain/next-attempt';
+import { pollDelayMs } from '../domain/polling';
+import { ProviderError, type Call, type Credential, type Outcome, type Provider } from '../providers/provider';
+import {
+  readAttempt,
+  recordEnding,
+  recordNotAccepted,
+  recordSubmitted,
+  recordSucceeded,
+  takeAttempt,
+  untakeAttempt,
+  type AttemptKey,
+  type AttemptRow,
+  type Take,
+} from '../stores/attempts';
+import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
+import { persist, withHeartbeat } from './heartbeat';
+import { costOf, keepOutputs } from './results';
+import { comeBackLater, stepOf } from './step';
+
+/** Everything one submit is made with. */
+type Sending = { key: AttemptKey; provider: Provider; model: Model; credential: Credential; deadlineMs: number };
+
+type Taken = Extract<Take, { kind: 'taken' }>;
+type Unresolved = Extract<Take, { kind: 'unresolved' }>;
+
+/** A rate limit longer than this is worth another provider, where there is one. */
+const worthWaitingMs = 20_000;
+
+/** A take that has not led to a send after this long is given back: the time others wait for an answer starts with it. */
+const staleTakeMs = 3_000;
+
+const settingsFor = (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Sending | null => {
+  const provider = findProvider(dependencies, attempt.provider);
+  const model = findModel(dependencies, attempt.model);
+  const credential = findCredential(dependencies, attempt);
+  // providers without `check` answer with the result: their call lasts as long as the work
+  const deadlineMs = provider.check ? dependencies.settings.submitTimeoutMs : model.maximumSeconds * 1000;
+  return credential && { key, provider, model, credential, deadlineMs };
+};
+
+const callFor = (sending: Sending, key: AttemptKey): Call & { requestId: () => string | null } => {
+  let requestId: string | null = null;
+  return {
+    credential: sending.credential,
+    trace: traceOf(key),
+    deadlineMs: sending.deadlineMs,
+    onExchange: (exchange) => (requestId = exchange.requestId ?? requestId),
+    requestId: () => requestId,
+  };
+};
+
+/**
+ * Submits at most once: takes the attempt in the ledger, sends, records. Whoever enters after a death finds in the
+ * ledger how far it came, and never sends blindly again.
+ */
+export const submitAttempt = async (dependencies: Dependencies, key: AttemptKey): Promise<AttemptStep> => {
+  const attempt = await readAttempt(dependencies.database, key);
+  const sending = settingsFor(dependencies, key, attempt);
+  if (!sending) return withoutKey(dependencies, key, attempt);
+  const startedAt = performance.now();
+  const take = await takeAttempt(dependencies.database, key, {
+    credential: sending.credential.alias,
+    sendTimeoutMs: sending.deadlineMs,
+  });
+  switch (take.kind) {
+    case 'fenced':
+      return { state: 'fenced' };
+    case 'recorded':
+      return stepOf(take.attempt);
+    case 'unresolved':
+      return settleUnknown(dependencies, sending, take);
+    case 'taken':
+      if (performance.now() - startedAt > staleTakeMs) return giveBack(dependencies, take);
+      return withHeartbeat(() => send(dependencies, sending, take));
+  }
+};
+
+const giveBack = async ({ database }: Dependencies, { attempt }: Taken): Promise<never> => {
+  await untakeAttempt(database, attempt, attempt.epoch);
+  throw comeBackLater('not_accepted', 0);
+};
+
+const withoutKey = async (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Promise<AttemptStep> => {
+  if (attempt.status !== 'planned') throw new Error(`no key called ${attempt.credential} for ${attempt.provider}`);
+  const message = `no key for ${attempt.provider} is configured`;
+  return end(dependencies, key, { status: 'rejected', code: 'provider_auth', message, costUsd: '0', from: ['planned'] });
+};
+
+const end = async (
+  dependencies: Dependencies,
+  key: AttemptKey,
+  ending: Parameters<typeof recordEnding>[2],
+): Promise<AttemptStep> => {
+  await persist(dependencies, () => recordEnding(dependencies.database, key, ending));
+  return stepOf(await persist(dependencies, () => readAttempt(dependencies.database, key)));
+};
+
+const send = async (dependencies: Dependencies, sending: Sending, take: Taken): Promise<AttemptStep> => {
+  const { key, provider, model } = sending;
+  const input = fillDefaults(model, take.generation.request.input);
+  const call = callFor(sending, key);
+  let outcome: Outcome;
+  try {
+    outcome = await provider.submit(model, input, call);
+  } catch (error) {
+    return refused(dependencies, { sending, take }, error);
+  }
+  return accepted(dependencies, { sending, take, requestId: call.requestId() }, outcome);
+};
+
+const accepted = async (
+  dependencies: Dependencies,
+  { sending, take, requestId }: { sending: Sending; take: Taken; requestId: string | null },
+  outcome: Outcome,
+): Promise<AttemptStep> => {
+  const { key, model } = sending;
+  const { database, settings, random } = dependencies;
+  if (outcome.state === 'failed' || outcome.state === 'canceled') {
+    const told = outcome.state === 'failed' ? outcome : { code: null, message: '' };
+    const costUsd = outcome.chargedUsd ?? null;
+    return end(dependencies, key, { status: outcome.state, ...told, costUsd, from: ['submitting', 'ambiguous'] });
+  }
+  if (outcome.state === 'succeeded') {
+    const outputs = await persist(dependencies, () => keepOutputs(dependencies, key, outcome.outputs));
+    const costUsd = costOf(model, take.generation.request.input, outcome);
+    const result = { outputs, usage: outcome.usage, costUsd, providerRequestId: requestId, warnings: outcome.warnings };
+    return told(dependencies, sending, await persist(dependencies, () => recordSucceeded(database, key, result)));
+  }
+  const { operation, retryAfterMs } = outcome;
+  const answer = { operation, providerRequestId: requestId };
+  const recorded = await persist(dependencies, () => recordSubmitted(database, key, answer));
+  if (!recorded) return unowned(dependencies, sending, operation);
+  const typicalMs = model.typicalSeconds * 1000;
+  const leftMs = take.generation.deadlineAt.getTime() - take.generation.now.getTime();
+  const state = { typicalMs, elapsedMs: 0, hintMs: retryAfterMs ?? null, leftMs, scale: settings.pollScale };
+  return { state: 'pending', pollAfterMs: pollDelayMs({ ...state, random: random() }) };
+};
+
+const told = (dependencies: Dependencies, sending: Sending, recorded: AttemptRow | null): AttemptStep => {
+  if (recorded) return stepOf(recorded);
+  dependencies.logger.warn({ attempt: traceOf(sending.key) }, 'a result came after its attempt had been replaced');
+  return { state: 'fenced' };
+};
+
+/** The answer came after somebody else had settled this attempt: the work has no owner here, so it must not run on. */
+const unowned = async (
+  dependencies: Dependencies,
+  sending: Sending,
+  operation: { id: string },
+): Promise<AttemptStep> => {
+  const { provider, model, key } = sending;
+  dependencies.logger.warn({ attempt: traceOf(key), operation: operation.id }, 'accepted after it had been replaced');
+  await provider.cancel?.(model, operation, callFor(sending, key)).catch((error: unknown) => {
+    dependencies.logger.error({ attempt: traceOf(key), error: (error as Error).message }, 'it could not be cancelled');
+  });
+  return { state: 'fenced' };
+};
+
+/** What is not a `ProviderError` is a fault of ours in the middle of a send: nobody knows how far it came. */
+const asProviderError = (error: unknown): ProviderError =>
+  error instanceof ProviderError
+    ? error
+    : new ProviderError('system_internal', 'the submit was interrupted', { accepted: 'unknown', scope: 'request', cause: error });
+
+const refused = async (
+  dependencies: Dependencies,
+  { sending, take }: { sending: Sending; take: Taken },
+  cause: unknown,
+): Promise<AttemptStep> => {
+  const error = asProviderError(cause);
+  dependencies.logger.info({ attempt: traceOf(sending.key), code: error.code, accepted: error.accepted }, error.message);
+  if (error.accepted === 'unknown') return lost(dependencies, sending.key, error.message);
+  const { retry } = dependencies.settings;
+  const limited = error.code === 'provider_rate_limited';
+  const failuresSoFar = take.attempt.submitErrors + 1;
+  const delayMs = retryDelayMs(retry, failuresSoFar, error.retryAfterMs);
+  if (failures[error.code].retryable && (limited ? !leavesFor(take, delayMs) : failuresSoFar < retry.attempts)) {
+    const { code, message } = error;
+    const note = { code, message, counts: !limited };
+    await persist(dependencies, () => recordNotAccepted(dependencies.database, sending.key, note));
+    throw comeBackLater('not_accepted', untilDeadline(take, delayMs));
+  }
+  const { code, message } = error;
+  return end(dependencies, sending.key, { status: 'rejected', code, message, costUsd: '0', from: ['submitting'] });
+};
+
+const leavesFor = ({ generation, attempt }: Taken, delayMs: number): boolean => {
+  const running = generation.decision?.candidates.filter(({ excluded }) => excluded === null) ?? [];
+  return delayMs > worthWaitingMs && alternativeTo(attempt.model, running, generation.request.routing) !== null;
+};
+
+/** Never sleeps past the deadline: the next entry then lets the attempt go, free of charge. */
+const untilDeadline = ({ generation }: Taken, delayMs: number): number =>
+  Math.max(0, Math.min(delayMs, generation.deadlineAt.getTime() - generation.now.getTime() + 100));
+
+const lost = (dependencies: Dependencies, key: AttemptKey, message: string): Promise<AttemptStep> =>
+  end(dependencies, key, {
+    status: 'ambiguous',
+    code: 'provider_submit_ambiguous',
+    message: `the provider may have accepted this submit, its answer was lost: ${message}`,
+    costUsd: null,
+    from: ['submitting'],
+  });
+
+/**
+ * Somebody sent and did not tell how it went. After its deadline no answer can come any more; then the provider is
+ * asked, where it can be asked.
+ */
+const settleUnknown = async (
+  dependencies: Dependencies,
+  sending: Sending,
+  { subject, waitMs }: Unresolved,
+): Promise<AttemptStep> => {
+  if (waitMs > 0) throw comeBackLater('not_settled', waitMs);
+  const { database } = dependencies;
+  const { provider, model } = sending;
+  const subjectKey = { generationId: subject.generationId, number: subject.number };
+  const credential = findCredential(dependencies, subject);
+  const call = callFor({ ...sending, ...(credential && { credential }) }, subjectKey);
+  const found = provider.find ? await provider.find(model, subject.sentAt ?? subject.startedAt, call) : 'unknown';
+  if (found === 'unknown') await lost(dependencies, subjectKey, 'its sender died, and this provider cannot be asked');
+  else if (found === 'absent')
+    await recordNotAccepted(database, subjectKey, {
+      code: 'provider_server_error',
+      message: 'the provider never received it',
+      counts: false,
+    });
+  else await recordSubmitted(database, subjectKey, { operation: found, providerRequestId: null });
+  // what was just written decides: adopt, send or follow the policy
+  throw comeBackLater('not_settled', 0);
+};

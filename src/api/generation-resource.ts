@@ -1,0 +1,85 @@
+import { noUsage, type GenerationInput } from '../domain/generation';
+import { failures, type Failure } from '../domain/failure';
+import { addMoney, zero, type Money } from '../domain/money';
+import type { GenerationRow } from '../stores/generations';
+import { decodedBytes } from './image-input';
+
+type AttemptRow = GenerationRow['attempts'][number];
+
+/** What the caller sent, without sending its bytes back. */
+const echoInput = (input: GenerationInput): object => ({
+  ...input,
+  image: input.image && { contentType: input.image.contentType, bytes: decodedBytes(input.image.base64) },
+});
+
+const echoError = (error: Failure | null): object | null =>
+  error && { ...error, retryable: failures[error.code].retryable };
+
+const total = (amounts: (Money | null)[]): Money => addMoney(zero, ...amounts.filter((amount) => amount !== null));
+
+const isUnderway = ({ status }: AttemptRow): boolean => status === 'submitting' || status === 'submitted';
+
+const costOf = ({ attempts, priceVersion }: GenerationRow): object => ({
+  reservedUsd: total(attempts.filter(isUnderway).map((attempt) => attempt.estimatedUsd)),
+  actualUsd: total(attempts.map((attempt) => attempt.costUsd)),
+  possibleUsd: total(attempts.map((attempt) => attempt.possibleCostUsd)),
+  priceVersion,
+});
+
+const echoAttempt = ({ estimatedUsd: _reserved, error, ...attempt }: AttemptRow): object => ({
+  ...attempt,
+  error: echoError(error),
+});
+
+export const pathOf = (id: string): string => `/v1/generations/${id}`;
+
+const linksOf = (id: string, temporalUiUrl: string | null): object => ({
+  self: pathOf(id),
+  events: `${pathOf(id)}/events`,
+  cancel: `${pathOf(id)}/cancel`,
+  temporal:
+    temporalUiUrl && `${temporalUiUrl}/namespaces/default/workflows/${encodeURIComponent(`generation/${id}`)}`,
+});
+
+const echoState = (row: GenerationRow): object => ({
+  id: row.id,
+  object: 'generation',
+  medium: row.medium,
+  status: row.status,
+  phase: row.phase,
+  progress: row.progress,
+  queuePosition: null,
+  model: row.attempts.at(-1)?.model ?? null,
+  provider: row.attempts.at(-1)?.provider ?? null,
+});
+
+const echoResults = (row: GenerationRow): object => ({
+  artifacts: row.artifacts.map((artifact) => ({ ...artifact, url: `${pathOf(row.id)}/artifacts/${artifact.index}` })),
+  text: row.text,
+  usage: row.usage ?? noUsage,
+  cost: costOf(row),
+  error: echoError(row.error),
+  warnings: row.warnings,
+  cached: false,
+  degraded: false,
+});
+
+/** A row as the contract shows it. */
+export const toGenerationResource = (row: GenerationRow, temporalUiUrl: string | null): object => ({
+  ...echoState(row),
+  input: echoInput(row.request.input),
+  analysis: row.analysis,
+  decision: row.decision,
+  attempts: row.attempts.map(echoAttempt),
+  ...echoResults(row),
+  rerunOf: row.rerunOf,
+  user: row.user,
+  metadata: row.metadata,
+  tags: row.tags,
+  cancelRequestedAt: row.cancelRequestedAt,
+  createdAt: row.createdAt,
+  startedAt: row.startedAt,
+  completedAt: row.completedAt,
+  links: linksOf(row.id, temporalUiUrl),
+  workflow: { id: `generation/${row.id}`, runId: row.workflowRunId },
+});

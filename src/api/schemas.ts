@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { ambiguityPolicies, media, strategies, type GenerationRequest } from '../domain/generation';
+import { choice, money, notYet, nullableText, strict, text } from './fields';
+import { image } from './image-input';
+
+const promptCharacters = 500_000;
+const nameCharacters = 200;
+
+const message = strict({
+  role: choice(['system', 'user', 'assistant']),
+  content: z.string().max(promptCharacters),
+});
+
+const nullableInt = () => z.int().nullable().default(null);
+
+const inputSchema = strict({
+  task: choice(['speech'], ['sound_effect']).nullable().default(null),
+  prompt: z.string().max(promptCharacters).nullable().default(null),
+  negativePrompt: nullableText(promptCharacters),
+  image,
+  lastFrame: notYet('null'),
+  referenceImages: notYet('[]'),
+  video: notYet('null'),
+  durationSeconds: z.number().positive().max(3600).nullable().default(null),
+  aspectRatio: nullableText(nameCharacters),
+  resolution: nullableText(nameCharacters),
+  size: z
+    .string()
+    .regex(/^[1-9]\d{0,4}x[1-9]\d{0,4}$/, 'must be WIDTHxHEIGHT in pixels, such as 1024x1024')
+    .nullable()
+    .default(null),
+  quality: nullableText(nameCharacters),
+  count: z.int().min(1).max(100).default(1),
+  audio: z.boolean().nullable().default(null),
+  seed: nullableInt(),
+  style: notYet('null'),
+  colors: notYet('[]'),
+  voice: nullableText(nameCharacters),
+  voiceSettings: notYet('null'),
+  format: nullableText(nameCharacters),
+  system: nullableText(promptCharacters),
+  messages: z.array(message).max(1000).default([]),
+  schema: z.record(z.string(), z.unknown()).nullable().default(null),
+  maxTokens: z.int().positive().nullable().default(null),
+  temperature: z.number().nullable().default(null),
+}).transform(({ lastFrame, referenceImages, video, style, colors, voiceSettings, ...available }) => available);
+
+const laterStrategies = ['availability', 'round_robin', 'weighted', 'least_latency'];
+
+const names = z.array(text(nameCharacters)).max(64).default([]);
+
+const routingSchema = strict({
+  strategy: choice(strategies, laterStrategies).default('balanced'),
+  maxCostUsd: money.nullable().default(null),
+  allow: names,
+  deny: names,
+  fallback: z.boolean().default(true),
+});
+
+const metadata = z
+  .record(text(64), z.string().max(500))
+  .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'must be at most 16 entries' })
+  .default({});
+
+type Checked = { medium: GenerationRequest['medium']; input: { task: GenerationRequest['input']['task'] } };
+
+const taskFits = ({ medium, input }: Checked): boolean => input.task === null || medium === 'speech';
+
+/** The body of `POST /v1/generations`, defaults filled in. What a model can do of it is not decided here. */
+export const generationSchema = strict({
+  medium: choice(media),
+  model: text(nameCharacters).default('auto'),
+  provider: nullableText(nameCharacters),
+  allowSuccessor: z.boolean().default(false),
+  input: inputSchema.prefault({}),
+  routing: routingSchema.prefault({}),
+  analysis: choice(['auto', 'off', 'local'], ['deep']).default('auto'),
+  priority: choice(['high', 'medium', 'low']).default('medium'),
+  deadlineSeconds: z.int().min(10).max(86_400).default(3600),
+  onAmbiguous: choice(ambiguityPolicies).default('auto'),
+  cache: choice(['auto', 'off'], ['refresh']).default('auto'),
+  coalesce: choice(['auto', 'off']).default('auto'),
+  user: nullableText(256),
+  metadata,
+  tags: z.array(text(64)).max(16).default([]),
+})
+  .refine(taskFits, { error: 'is for the medium speech: accepted value is null', path: ['input', 'task'] })
+  .transform(({ cache, coalesce, ...request }): GenerationRequest => request);

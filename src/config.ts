@@ -1,0 +1,289 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { isMoney, parseMoney, type Money } from './domain/money';
+import type { Credential } from './providers/provider';
+
+/** The environment as a process found it. Only the mains and tests hand one in; nothing else reads `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every problem of the configuration at once, one line each. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** The names a provider's own SDK reads its key from, after our `P_API_KEYS`, `P_API_KEY`, `P_API_KEY_2` … `_9`. */
+const sdkKeyNames: Readonly<Record<string, readonly string[]>> = {
+  google: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
+  runway: ['RUNWAYML_API_SECRET'],
+  fal: ['FAL_KEY'],
+  openai: [],
+  anthropic: [],
+  groq: [],
+  cloudflare: ['CLOUDFLARE_API_TOKEN'],
+  elevenlabs: [],
+  mock: [],
+};
+
+export const providerIds: readonly string[] = Object.keys(sdkKeyNames);
+
+const amount = z
+  .union([z.string().refine(isMoney, 'must be an amount of USD such as "0.05"'), z.number().nonnegative()])
+  .transform((value): Money => parseMoney(value));
+
+const settingsSchema = z.strictObject({
+  polling: z.strictObject({ scale: z.number().positive().max(10).default(1) }).prefault({}),
+  ambiguity: z.strictObject({ resubmitUpToUsd: amount.default('0.05') }).prefault({}),
+  retry: z
+    .strictObject({
+      attempts: z.int().min(1).max(10).default(3),
+      initialSeconds: z.number().positive().default(1),
+      maximumSeconds: z.number().positive().default(30),
+      factor: z.number().min(1).default(2),
+    })
+    .prefault({}),
+  submit: z.strictObject({ timeoutMs: z.int().min(100).default(60_000) }).prefault({}),
+  reconcile: z.strictObject({ everySeconds: z.int().min(1).max(3600).default(30) }).prefault({}),
+});
+
+/** What `SURESHOT_CONFIG` may set, with every default filled in. */
+export type Settings = z.output<typeof settingsSchema>;
+
+export const defaultSettings: Settings = settingsSchema.parse({});
+
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => protocols.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
+    error: `must be a URL starting with ${protocols.join(' or ')}//`,
+  });
+
+const commonSchema = z.object({
+  PORT: z.coerce.number('must be a port number').int().min(0).max(65_535).default(3000),
+  HOST: z.string().default('127.0.0.1'),
+  SURESHOT_HOME: z.string().default('.sureshot'),
+  DATABASE_URL: url('postgres:', 'postgresql:').optional(),
+  TEMPORAL_ADDRESS: z.string().optional(),
+  TEMPORAL_UI_URL: url('http:', 'https:').optional(),
+  SURESHOT_API_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
+  SURESHOT_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  SURESHOT_EMULATOR: z.enum(['auto', 'on', 'off']).default('auto'),
+  STORAGE_URL: url('file:').optional(),
+  CORS_ORIGINS: z.string().default(''),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+type Problems = string[];
+
+/** `NAME`, else the content of the file that `NAME_FILE` names. An empty variable counts as unset. */
+const readVariable = (environment: Environment, name: string, problems: Problems): string | undefined => {
+  const direct = environment[name];
+  if (direct !== undefined && direct !== '') return direct;
+  const file = environment[`${name}_FILE`];
+  if (file === undefined || file === '') return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    problems.push(`${name}_FILE names a file that cannot be read: ${file}`);
+    return undefined;
+  }
+};
+
+const readCommon = (environment: Environment, problems: Problems): z.output<typeof commonSchema> | null => {
+  const found = Object.fromEntries(
+    [...Object.keys(commonSchema.shape)].map((name) => [name, readVariable(environment, name, problems)]),
+  );
+  found['DATABASE_URL'] ??= readVariable(environment, 'POSTGRES_URL', problems);
+  const parsed = commonSchema.safeParse(found);
+  if (parsed.success) return parsed.data;
+  problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
+  return null;
+};
+
+const splitKeys = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+/** `alias=key`; a key may hold `=` itself, so only a short plain word before the first one is an alias. */
+const parseKey = (text: string, fallbackAlias: string): { alias: string; secret: string } => {
+  const named = /^([A-Za-z][\w-]{0,31})=(.+)$/.exec(text);
+  return { alias: named?.[1] ?? fallbackAlias, secret: named?.[2] ?? text };
+};
+
+const singleKeyNames = (provider: string): string[] => {
+  const prefix = `${provider.toUpperCase()}_API_KEY`;
+  const numbered = [2, 3, 4, 5, 6, 7, 8, 9].map((number) => `${prefix}_${number}`);
+  return [prefix, ...numbered, ...(sdkKeyNames[provider] ?? [])];
+};
+
+/** Every variable a key of this provider may come from (each also as `NAME_FILE`). */
+export const listKeyVariables = (provider: string): string[] => [
+  `${provider.toUpperCase()}_API_KEYS`,
+  ...singleKeyNames(provider),
+];
+
+const readKeys = (environment: Environment, provider: string, problems: Problems): string[] => {
+  const listed = splitKeys(readVariable(environment, `${provider.toUpperCase()}_API_KEYS`, problems) ?? '');
+  const found = singleKeyNames(provider).map((name) => readVariable(environment, name, problems));
+  return [...new Set([...listed, ...found.filter((key) => key !== undefined)])];
+};
+
+const readBaseUrl = (environment: Environment, provider: string, problems: Problems): string | null => {
+  const name = `${provider.toUpperCase()}_BASE_URL`;
+  const value = readVariable(environment, name, problems);
+  if (value === undefined) return null;
+  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value.replace(/\/$/, '');
+  problems.push(`${name} must be a URL starting with http:// or https://`);
+  return null;
+};
+
+const readCredentials = (environment: Environment, problems: Problems): Record<string, Credential[]> =>
+  Object.fromEntries(
+    providerIds.map((provider) => {
+      const baseUrl = readBaseUrl(environment, provider, problems);
+      const keys = readKeys(environment, provider, problems);
+      const credentials = keys.map((key, index) => ({ ...parseKey(key, `key-${index + 1}`), baseUrl }));
+      const repeated = credentials.find(({ alias }, index) => credentials.findIndex((c) => c.alias === alias) < index);
+      if (repeated) problems.push(`${provider.toUpperCase()}_API_KEYS uses the alias ${repeated.alias} twice`);
+      return [provider, credentials];
+    }),
+  );
+
+const readSettings = (environment: Environment, problems: Problems): Settings => {
+  const file = environment['SURESHOT_CONFIG'];
+  if (file === undefined || file === '') return defaultSettings;
+  try {
+    const parsed = settingsSchema.safeParse(parseYaml(readFileSync(file, 'utf8')) ?? {});
+    if (parsed.success) return parsed.data;
+    problems.push(...parsed.error.issues.map((issue) => `${file}: ${issue.path.join('.')} ${issue.message}`));
+  } catch (error) {
+    problems.push(`SURESHOT_CONFIG ${file} cannot be read: ${(error as Error).message}`);
+  }
+  return defaultSettings;
+};
+
+const readTemporal = (environment: Environment, problems: Problems): ClientConnectConfig => {
+  const set = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const overrideEnvVars = Object.fromEntries(set.filter(([name]) => name.startsWith('TEMPORAL_')));
+  const apiKey = readVariable(environment, 'TEMPORAL_API_KEY', problems);
+  if (apiKey !== undefined) overrideEnvVars['TEMPORAL_API_KEY'] = apiKey;
+  try {
+    return loadClientConnectConfig({ overrideEnvVars, disableFile: overrideEnvVars['TEMPORAL_CONFIG_FILE'] === undefined });
+  } catch (error) {
+    problems.push(`the TEMPORAL_… variables cannot be used: ${(error as Error).message}`);
+    return { connectionOptions: {} };
+  }
+};
+
+/** What the API and worker processes run on. */
+export type ProcessConfig = {
+  port: number;
+  host: string;
+  databaseUrl: string;
+  temporal: ClientConnectConfig;
+  /** Where people look at workflows; `null` leaves the links out. */
+  temporalUiUrl: string | null;
+  /** Bootstrap key of tenant `default`, scope admin. */
+  apiKey: string | null;
+  /** HMAC of cursors. */
+  secret: string;
+  /** Folder of the blob store. */
+  storagePath: string;
+  corsOrigins: string[];
+  logLevel: string;
+  /** By provider; a provider without a credential is not configured. */
+  credentials: Readonly<Record<string, readonly Credential[]>>;
+  settings: Settings;
+};
+
+const required = (value: string | undefined, line: string, problems: Problems): string => {
+  if (value === undefined) problems.push(line);
+  return value ?? '';
+};
+
+/** Reads what `npm run start:api` and `npm run start:worker` need. Throws `ConfigError` naming every problem. */
+export const readProcessConfig = (environment: Environment): ProcessConfig => {
+  const problems: Problems = [];
+  const common = readCommon(environment, problems);
+  const credentials = readCredentials(environment, problems);
+  const settings = readSettings(environment, problems);
+  const temporal = readTemporal(environment, problems);
+  if (!common) throw new ConfigError(problems);
+  const databaseUrl = required(common.DATABASE_URL, 'DATABASE_URL is not set: a postgresql:// URL', problems);
+  required(common.TEMPORAL_ADDRESS, 'TEMPORAL_ADDRESS is not set: host:port of the Temporal server', problems);
+  const secret = required(common.SURESHOT_SECRET, 'SURESHOT_SECRET is not set: at least 16 random characters', problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return {
+    port: common.PORT,
+    host: common.HOST,
+    databaseUrl,
+    temporal,
+    temporalUiUrl: common.TEMPORAL_UI_URL ?? null,
+    apiKey: common.SURESHOT_API_KEY ?? null,
+    secret,
+    storagePath: storagePath(common.STORAGE_URL, common.SURESHOT_HOME),
+    corsOrigins: splitKeys(common.CORS_ORIGINS),
+    logLevel: common.LOG_LEVEL,
+    credentials,
+    settings,
+  };
+};
+
+const storagePath = (storageUrl: string | undefined, home: string): string =>
+  storageUrl === undefined ? path.resolve(home, 'blobs') : new URL(storageUrl).pathname;
+
+/** What the embedded stack decides by; everything else goes on to its API and worker processes untouched. */
+export type StackConfig = {
+  /** Absolute. */
+  home: string;
+  port: number;
+  host: string;
+  /** Set: no embedded PostgreSQL. */
+  databaseUrl: string | null;
+  /** Set: no embedded Temporal server. */
+  temporalAddress: string | null;
+  apiKey: string | null;
+  secret: string | null;
+  storageUrl: string;
+  logLevel: string;
+  /** Providers whose calls go to the emulator; empty: it is not started. `mock` is among them whenever it runs. */
+  emulated: readonly string[];
+};
+
+const emulatedProviders = (mode: 'auto' | 'on' | 'off', credentials: Record<string, Credential[]>): string[] => {
+  if (mode === 'off') return [];
+  if (mode === 'on') return [...providerIds];
+  const anyRealKey = Object.entries(credentials).some(([provider, keys]) => provider !== 'mock' && keys.length > 0);
+  return anyRealKey ? [] : [...providerIds];
+};
+
+/** Reads what `npm start` and `npm run demo` need. Throws `ConfigError` naming every problem. */
+export const readStackConfig = (environment: Environment): StackConfig => {
+  const problems: Problems = [];
+  const common = readCommon(environment, problems);
+  const credentials = readCredentials(environment, problems);
+  readSettings(environment, problems);
+  if (!common || problems.length > 0) throw new ConfigError(problems);
+  const home = path.resolve(common.SURESHOT_HOME);
+  return {
+    home,
+    port: common.PORT,
+    host: common.HOST,
+    databaseUrl: common.DATABASE_URL ?? null,
+    temporalAddress: common.TEMPORAL_ADDRESS ?? null,
+    apiKey: common.SURESHOT_API_KEY ?? null,
+    secret: common.SURESHOT_SECRET ?? null,
+    storageUrl: common.STORAGE_URL ?? pathToFileURL(path.join(home, 'blobs')).href,
+    logLevel: common.LOG_LEVEL,
+    emulated: emulatedProviders(common.SURESHOT_EMULATOR, credentials),
+  };
+};

@@ -1,0 +1,43 @@
+import './embedded/node-version';
+import path from 'node:path';
+import { readStackConfig } from './config';
+import { neutralEnvironment } from './embedded/child-environment';
+import { parseDemoArguments, planDemo } from './embedded/demo-plan';
+import { runDemoGeneration } from './embedded/demo-generation';
+import { createDisplay } from './embedded/demo-display';
+import { projectFolder } from './embedded/entries';
+import { startStack } from './embedded/stack';
+import { runInTerminal } from './embedded/terminal';
+
+const interruptedExitCode = 130;
+
+/** Nothing of the user's configuration but where state may be kept: no key, no address, no port. */
+const demoEnvironment = (environment: NodeJS.ProcessEnv): Record<string, string> => {
+  const base = environment['SURESHOT_HOME'] ?? '';
+  const home = path.resolve(base === '' ? path.join(projectFolder, '.sureshot') : base, 'demo');
+  return { ...neutralEnvironment(environment), SURESHOT_HOME: home, PORT: '0', SURESHOT_EMULATOR: 'on', LOG_LEVEL: 'warn' };
+};
+
+void runInTerminal(async ({ log, stopped, hastened }) => {
+  const demo = parseDemoArguments(process.argv.slice(2));
+  const environment = demoEnvironment(process.env);
+  const config = readStackConfig(environment);
+  const display = createDisplay(process.stdout);
+  display.log(`starting the stack in ${config.home} …`);
+  const stack = await startStack({ config, environment, log: display.log, stopped, hastened });
+  try {
+    const access = { apiUrl: stack.apiUrl, apiKey: stack.apiKey, outputFolder: path.join(stack.home, 'output'), stopped };
+    const plan = await planDemo(demo, access);
+    const results = Promise.all(plan.map((generation) => runDemoGeneration(generation, access, display)));
+    // A stack that gave up answers nothing any more: no use in waiting for the generations.
+    const failure = await Promise.race([results.then(() => null), stack.ended]);
+    display.finish();
+    if (failure) throw failure;
+    if (stopped.aborted) return interruptedExitCode;
+    for (const { line } of await results) log(line);
+    return (await results).every(({ succeeded }) => succeeded) ? 0 : 1;
+  } finally {
+    display.finish();
+    await stack.stop();
+  }
+});

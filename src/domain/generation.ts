@@ -1,0 +1,154 @@
+import type { Failure } from './failure';
+import type { Money } from './money';
+
+export const media = ['video', 'image', 'speech', 'text'] as const;
+export type Medium = (typeof media)[number];
+
+export const generationStatuses = ['queued', 'running', 'succeeded', 'failed', 'canceled', 'expired'] as const;
+export type GenerationStatus = (typeof generationStatuses)[number];
+export type TerminalStatus = Extract<GenerationStatus, 'succeeded' | 'failed' | 'canceled' | 'expired'>;
+
+export const isTerminal = (status: GenerationStatus): status is TerminalStatus =>
+  status !== 'queued' && status !== 'running';
+
+export const phases = [
+  'analyzing',
+  'choosing',
+  'waiting_for_capacity',
+  'submitting',
+  'polling',
+  'storing',
+  'needs_attention',
+] as const;
+export type Phase = (typeof phases)[number];
+
+export const attemptStatuses = [
+  'planned',
+  'submitting',
+  'submitted',
+  'succeeded',
+  'failed',
+  'canceled',
+  'rejected',
+  'ambiguous',
+  'superseded',
+] as const;
+export type AttemptStatus = (typeof attemptStatuses)[number];
+
+export const strategies = ['balanced', 'cost', 'speed', 'quality'] as const;
+export type Strategy = (typeof strategies)[number];
+
+export const ambiguityPolicies = ['auto', 'hold', 'fail_over', 'resubmit'] as const;
+export type AmbiguityPolicy = (typeof ambiguityPolicies)[number];
+
+/** Bytes as base64 in a request. At most 5 MB decoded. */
+export type MediaInput = { base64: string; contentType: string };
+
+export type Message = { role: 'system' | 'user' | 'assistant'; content: string };
+
+/** What to make, in one shape for every medium. `null` means the caller left the choice to the model. */
+export type GenerationInput = {
+  task: 'speech' | 'sound_effect' | null;
+  prompt: string | null;
+  negativePrompt: string | null;
+  image: MediaInput | null;
+  durationSeconds: number | null;
+  aspectRatio: string | null;
+  resolution: string | null;
+  /** `WIDTHxHEIGHT` in pixels. */
+  size: string | null;
+  quality: string | null;
+  count: number;
+  audio: boolean | null;
+  seed: number | null;
+  voice: string | null;
+  format: string | null;
+  system: string | null;
+  messages: Message[];
+  /** JSON schema the text must follow. */
+  schema: Record<string, unknown> | null;
+  maxTokens: number | null;
+  temperature: number | null;
+};
+
+export type Routing = {
+  strategy: Strategy;
+  maxCostUsd: Money | null;
+  /** Models, families or providers. With an exact `model`, `allow` names the fallbacks. */
+  allow: string[];
+  deny: string[];
+  fallback: boolean;
+};
+
+/** An accepted request with every default filled in; what `generations.request` holds. */
+export type GenerationRequest = {
+  medium: Medium;
+  /** `auto`, a canonical id, a provider's own id or a family. */
+  model: string;
+  provider: string | null;
+  allowSuccessor: boolean;
+  input: GenerationInput;
+  routing: Routing;
+  analysis: 'auto' | 'off' | 'local';
+  priority: 'high' | 'medium' | 'low';
+  deadlineSeconds: number;
+  onAmbiguous: AmbiguityPolicy;
+  user: string | null;
+  metadata: Record<string, string>;
+  tags: string[];
+};
+
+export type Usage = {
+  inputTokens: number | null;
+  outputTokens: number | null;
+  characters: number | null;
+  seconds: number | null;
+  images: number | null;
+};
+
+export const noUsage: Usage = { inputTokens: null, outputTokens: null, characters: null, seconds: null, images: null };
+
+export type Analysis = {
+  source: 'local';
+  degraded: boolean;
+  language: string;
+  subject: string;
+  style: string | null;
+  motion: string | null;
+  durationSeconds: number | null;
+  aspectRatio: string | null;
+  /** 1 (a plain object) to 5 (many subjects, motions and conditions). */
+  complexity: number;
+  moderation: { flagged: boolean; reasons: string[] };
+  suggestions: string[];
+};
+
+export type Candidate = {
+  model: string;
+  provider: string;
+  estimatedCostUsd: Money;
+  estimatedSeconds: number;
+  score: number;
+  reason: string;
+  /** Why it is out of the running; `null` for those that may be tried, in order. */
+  excluded: string | null;
+};
+
+export type Decision = { strategy: Strategy; variant: string | null; candidates: Candidate[] };
+
+export type AttemptView = {
+  number: number;
+  provider: string;
+  model: string;
+  credential: string | null;
+  operation: string | null;
+  status: AttemptStatus;
+  costUsd: Money | null;
+  possibleCostUsd: Money | null;
+  providerRequestId: string | null;
+  gateway: string | null;
+  error: Failure | null;
+  startedAt: string;
+  submittedAt: string | null;
+  endedAt: string | null;
+};

@@ -1,0 +1,74 @@
+import { failures, type FailureCode } from './failure';
+import type { AmbiguityPolicy, AttemptStatus, Candidate } from './generation';
+import { compareMoney, type Money } from './money';
+
+/** What the choice of the next step needs of an attempt's row. */
+export type LedgerEntry = {
+  number: number;
+  model: string;
+  status: AttemptStatus;
+  errorCode: FailureCode | null;
+  estimatedUsd: Money;
+  /** The earlier attempt this one had to settle first and did not live to. */
+  takesOver: number | null;
+};
+
+export type AttemptPolicy = { onAmbiguous: AmbiguityPolicy; resubmitUpToUsd: Money; fallback: boolean };
+
+/** `takesOver`: the attempt whose sent or paid work the next one continues before it may send anything itself. */
+export type NextAttempt = { candidate: Candidate; takesOver: number | null };
+
+/** Each lost answer may be a charge: a policy may repeat it twice, not for ever. */
+const ambiguousSubmitsAtMost = 3;
+
+const after = (candidates: readonly Candidate[], model: string): Candidate | null =>
+  candidates[candidates.findIndex((candidate) => candidate.model === model) + 1] ?? null;
+
+/** Who would be tried next if the attempt on `model` came to nothing; `null` when nobody is left or allowed. */
+export const alternativeTo = (
+  model: string,
+  candidates: readonly Candidate[],
+  policy: Pick<AttemptPolicy, 'fallback'>,
+): Candidate | null => (policy.fallback ? after(candidates, model) : null);
+
+const mayResubmit = (entries: readonly LedgerEntry[], latest: LedgerEntry, policy: AttemptPolicy): boolean => {
+  const lost = entries.filter((entry) => entry.model === latest.model && entry.status === 'ambiguous').length;
+  if (lost >= ambiguousSubmitsAtMost) return false;
+  if (policy.onAmbiguous === 'resubmit') return true;
+  return policy.onAmbiguous === 'auto' && compareMoney(latest.estimatedUsd, policy.resubmitUpToUsd) <= 0;
+};
+
+/**
+ * The next attempt, from the ledger alone, so that a reset, a terminated child and a plain failure all come to the same
+ * answer. `null`: nothing more to try, the generation can be settled. `candidates` are those in the running, in order.
+ */
+export const nextAttempt = (
+  entries: readonly LedgerEntry[],
+  candidates: readonly Candidate[],
+  policy: AttemptPolicy,
+): NextAttempt | null => {
+  const latest = entries.filter((entry) => entry.status !== 'superseded').at(-1);
+  const start = (candidate: Candidate | null | undefined, takesOver: number | null = null): NextAttempt | null =>
+    candidate ? { candidate, takesOver } : null;
+  if (!latest) return start(candidates[0]);
+  const same = candidates.find((candidate) => candidate.model === latest.model);
+  switch (latest.status) {
+    case 'planned':
+      return start(same, latest.takesOver);
+    case 'submitting':
+    case 'submitted':
+    case 'succeeded':
+      return start(same, latest.number);
+    case 'failed':
+    case 'rejected':
+      return latest.errorCode !== null && failures[latest.errorCode].tryNextProvider
+        ? start(alternativeTo(latest.model, candidates, policy))
+        : null;
+    case 'ambiguous':
+      if (policy.onAmbiguous === 'fail_over') return start(alternativeTo(latest.model, candidates, policy));
+      return mayResubmit(entries, latest, policy) ? start(same) : null;
+    case 'canceled':
+    case 'superseded':
+      return null;
+  }
+};

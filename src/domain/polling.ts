@@ -1,0 +1,28 @@
+/** What a delay before the next look depends on; times in ms. */
+export type PollState = {
+  typicalMs: number;
+  elapsedMs: number;
+  /** The provider's own wish. */
+  hintMs: number | null;
+  /** Left until the deadline; negative once it has passed. */
+  leftMs: number;
+  scale: number;
+  /** 0 to 1. */
+  random: number;
+};
+
+const shortestMs = 2_000;
+const longestMs = 60_000;
+
+/**
+ * Sparse while it cannot be ready yet, dense around the usual time, sparse again when it drags on: 10 to 20 looks for a
+ * ten-minute operation. Jitter of a tenth keeps a backlog from looking in step.
+ */
+export const pollDelayMs = (state: PollState): number => {
+  const untilTypical = state.typicalMs - state.elapsedMs;
+  const profile = untilTypical > 0 ? untilTypical * 0.6 : (state.elapsedMs - state.typicalMs) * 0.25;
+  const bounded = Math.min(longestMs, Math.max(shortestMs, profile));
+  const wished = Math.max(bounded * state.scale, (state.hintMs ?? 0) * Math.min(1, state.scale));
+  const jittered = wished * (0.9 + 0.2 * state.random);
+  return Math.round(state.leftMs > 0 ? Math.min(jittered, state.leftMs + 100) : jittered);
+};

@@ -1,0 +1,43 @@
+import { ConfigError } from '../config';
+import type { Log } from './progress';
+import { StackError } from './stack-error';
+
+export type Terminal = {
+  log: Log;
+  /** The first Ctrl-C, SIGTERM or closed window. */
+  stopped: AbortSignal;
+  /** The second one. */
+  hastened: AbortSignal;
+};
+
+const usageExitCode = 2;
+
+const explain = (error: unknown): { lines: string; exitCode: number } => {
+  if (error instanceof ConfigError) return { lines: error.message, exitCode: usageExitCode };
+  if (error instanceof StackError) return { lines: error.message, exitCode: error.exitCode };
+  return { lines: `unexpected: ${(error as Error | undefined)?.message ?? String(error)}`, exitCode: 1 };
+};
+
+const handleSignals = (): Omit<Terminal, 'log'> => {
+  const stopped = new AbortController();
+  const hastened = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => (stopped.signal.aborted ? hastened : stopped).abort());
+  }
+  // A closed terminal must not kill us before our children are stopped.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  return { stopped: stopped.signal, hastened: hastened.signal };
+};
+
+/** What a main consists of: its work, whose result is the exit code, and every failure as one message without a stack. */
+export const runInTerminal = async (work: (terminal: Terminal) => Promise<number>): Promise<void> => {
+  const signals = handleSignals();
+  const log: Log = (line) => void process.stdout.write(`${line}\n`);
+  try {
+    process.exitCode = await work({ ...signals, log });
+  } catch (error) {
+    const { lines, exitCode } = explain(error);
+    process.stderr.write(`sureshot: ${lines}\n`);
+    process.exitCode = exitCode;
+  }
+};

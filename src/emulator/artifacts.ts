@@ -1,0 +1,96 @@
+import express, { type Router } from 'express';
+import { Readable } from 'node:stream';
+import { bytesAnswer, emptyAnswer, textAnswer, type Answer } from './answer';
+import { exchange } from './exchange';
+import { extensionOf, renderOutput } from './media';
+import { hashOf, stateOf, type Operation } from './operations';
+import type { Call, EmulatedProvider, Route } from './provider';
+import { findOperation, type World } from './world';
+
+/** An absolute URL as the provider would sign it; `expiresAtMs` null = it lives as long as the emulator. */
+export const artifactUrl = (
+  { origin }: Pick<Call, 'origin'>,
+  operation: Operation,
+  { index, expiresAtMs }: { index: number; expiresAtMs: number | null },
+): string => {
+  const extension = extensionOf(operation.outputs[index]?.contentType ?? '');
+  const query = expiresAtMs === null ? '' : `?_jwt=${Buffer.from(JSON.stringify({ exp: expiresAtMs })).toString('base64url')}`;
+  return `${origin}/artifacts/${operation.provider}/${operation.id}/${index}.${extension}${query}`;
+};
+
+const hasExpired = (call: Call): boolean => {
+  if (call.fault?.kind === 'artifact_expired') return true;
+  const token = call.query.get('_jwt');
+  if (token === null) return false;
+  const { exp } = JSON.parse(Buffer.from(token, 'base64url').toString()) as { exp: number };
+  return exp < call.world.clock();
+};
+
+const chunkBytes = Buffer.alloc(1 << 16, 0x5a);
+
+const endless = (sizeBytes: number): Readable =>
+  Readable.from(
+    (function* produce() {
+      for (let sent = 0; sent < sizeBytes; sent += chunkBytes.length) yield chunkBytes;
+    })(),
+    { objectMode: false },
+  );
+
+const rangePattern = /^bytes=(\d*)-(\d*)$/;
+
+/** The half-open range asked for, undefined without one, null where it cannot be satisfied. */
+const readRange = (header: string | undefined, sizeBytes: number): [number, number] | undefined | null => {
+  const match = rangePattern.exec(header ?? '');
+  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
+  const [first, last] = [match[1] ?? '', match[2] ?? ''];
+  const start = first === '' ? Math.max(0, sizeBytes - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? sizeBytes : Math.min(sizeBytes, Number(last) + 1);
+  return start < end ? [start, end] : null;
+};
+
+const serveBytes = (call: Call, bytes: Buffer, contentType: string): Answer => {
+  const etag = `"${hashOf(bytes.toString('latin1')).slice(0, 32)}"`;
+  const headers = { 'content-type': contentType, etag, 'accept-ranges': 'bytes', 'cache-control': 'public, max-age=86400' };
+  if (call.headers['if-none-match'] === etag) return emptyAnswer(304, headers);
+  const range = readRange(call.headers.range, bytes.length);
+  if (range === null) return emptyAnswer(416, { ...headers, 'content-range': `bytes */${bytes.length}` });
+  if (range === undefined) return bytesAnswer(bytes, headers);
+  const [start, end] = range;
+  const partial = { ...headers, 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` };
+  return { ...bytesAnswer(bytes.subarray(start, end), partial), status: 206 };
+};
+
+const serve = (provider: EmulatedProvider, call: Call): Answer => {
+  const operation = findOperation(call.world, provider.id, call.params['operation'] ?? '');
+  const index = Number.parseInt(call.params['file'] ?? '', 10);
+  const shape = operation?.outputs[index];
+  const done = operation !== undefined && stateOf(operation, call.world.clock()) === 'succeeded';
+  if (!done || shape === undefined || operation.deletedAtMs !== null) return textAnswer(404, 'not found');
+  call.touched = operation;
+  if (hasExpired(call)) return provider.artifactExpired?.() ?? textAnswer(410, 'Gone');
+  if (call.fault?.kind === 'artifact_oversized') {
+    return { status: 200, headers: { 'content-type': shape.contentType }, parts: endless(call.fault.sizeBytes) };
+  }
+  const bytes = renderOutput(operation, index);
+  const answer = serveBytes(call, bytes, shape.contentType);
+  return call.fault?.kind === 'artifact_wrong_length' ? { ...answer, declaredBytes: bytes.length + 1000 } : answer;
+};
+
+const artifactRoute = (provider: EmulatedProvider): Route => ({
+  method: 'get',
+  path: `/${provider.id}/:operation/:file`,
+  kind: 'artifact',
+  describe: (call) => ({ operation: findOperation(call.world, provider.id, call.params['operation'] ?? '') }),
+  handle: (call) => serve(provider, call),
+});
+
+export const artifactRouter = (world: World, providers: readonly EmulatedProvider[]): Router => {
+  const router = express.Router();
+  for (const provider of providers) {
+    const route = artifactRoute(provider);
+    // HEAD comes with GET.
+    router.get(route.path, (request, response) => exchange({ world, provider, route }, request, response));
+  }
+  router.use((_request, response) => void response.status(404).end());
+  return router;
+};

@@ -1,0 +1,68 @@
+import { jsonAnswer, type Answer } from './answer';
+import { findHistoryItem, listHistory, retrieveAudio, retrieveItem } from './elevenlabs-history';
+import { detail } from './elevenlabs-problems';
+import { speak } from './elevenlabs-speech';
+import { listVoices } from './elevenlabs-voices';
+import { isOver } from './operations';
+import type { Call, EmulatedProvider, Failure, Route } from './provider';
+import { ownOperations } from './submit';
+
+const describeSpeech: Route['describe'] = ({ body }) => {
+  const { model_id, text } = Object(body) as Record<string, unknown>;
+  return { model: String(model_id ?? 'eleven_multilingual_v2'), prompt: String(text) };
+};
+
+const describeItem: Route['describe'] = (call) => ({ operation: findHistoryItem(call) });
+
+const failures: Record<number, readonly [status: string, message: string]> = {
+  401: ['invalid_api_key', 'Invalid API key'],
+  403: ['only_for_creator+', 'This is only available on a higher plan.'],
+  404: ['voice_not_found', 'The voice was not found.'],
+  429: ['system_busy', 'The system is experiencing heavy traffic, please try again.'],
+};
+
+const fail = ({ status, retryAfterSeconds, scope }: Failure): Answer => {
+  const tooMany = ['too_many_concurrent_requests', 'Too many concurrent requests for your subscription.'] as const;
+  const [name, message] = scope === undefined ? (failures[status] ?? ['internal_server_error', `Emulated ${status}.`]) : tooMany;
+  const answer = detail(status, name, message);
+  return retryAfterSeconds === undefined
+    ? answer
+    : { ...answer, headers: { ...answer.headers, 'retry-after': String(Math.ceil(retryAfterSeconds)) } };
+};
+
+const signature = (call: Call): Record<string, string> => {
+  if (call.kind !== 'submit') return {};
+  const nowMs = call.world.clock();
+  const running = ownOperations(call).filter((operation) => !isOver(operation, nowMs)).length;
+  return {
+    'current-concurrent-requests': String(running),
+    'maximum-concurrent-requests': String(call.world.settings.limits['elevenlabs']?.concurrent ?? 15),
+  };
+};
+
+const speech = { method: 'post', kind: 'submit', describe: describeSpeech, handle: speak } as const;
+
+export const elevenlabs: EmulatedProvider = {
+  id: 'elevenlabs',
+  prefix: '/elevenlabs',
+  overLimit: 'refuse',
+  readKey: (headers) => (typeof headers['xi-api-key'] === 'string' ? headers['xi-api-key'] : undefined),
+  routes: [
+    { ...speech, path: '/v1/text-to-speech/:voice' },
+    { ...speech, path: '/v1/text-to-speech/:voice/stream' },
+    { method: 'get', path: '/v1/history', kind: 'other', handle: listHistory },
+    { method: 'get', path: '/v1/history/:id', kind: 'other', describe: describeItem, handle: retrieveItem },
+    { method: 'get', path: '/v1/history/:id/audio', kind: 'result', describe: describeItem, handle: retrieveAudio },
+    { method: 'get', path: '/v1/voices', kind: 'other', handle: listVoices },
+  ],
+  unauthorized: (key) =>
+    key === undefined
+      ? detail(401, 'needs_authorization', 'Neither authorization header nor xi-api-key received, please provide one.')
+      : detail(401, 'invalid_api_key', 'Invalid API key'),
+  // 401 for want of money, not 402: the wire is like that.
+  exhausted: () => detail(401, 'quota_exceeded', 'This request exceeds your quota. You have 0 credits remaining.'),
+  fail,
+  signature,
+  notFound: () => jsonAnswer(404, { detail: 'Not Found' }),
+  malformed: (reason) => jsonAnswer(422, { detail: [{ loc: ['body'], msg: reason, type: 'json_invalid' }] }),
+};

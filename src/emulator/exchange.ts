@@ -1,0 +1,128 @@
+import type { Request, Response } from 'express';
+import { jsonAnswer, textAnswer, type Answer } from './answer';
+import { deliver } from './deliver';
+import { takeFault, takesEffect, type Fault } from './faults';
+import { advance } from './lanes';
+import { fingerprintOf } from './operations';
+import type { Call, EmulatedProvider, Route, Subject } from './provider';
+import { headersOfInterest, recordRequest, retryCountOf, type SeenRequest } from './requests';
+import { bendFate, findExcess } from './submit';
+import { pause, type World } from './world';
+
+const paramsOf = (request: Request): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(request.params).map(([name, value]) => [name, Array.isArray(value) ? value.join('/') : String(value)]),
+  );
+
+const createCall = (world: World, provider: EmulatedProvider, request: Request): Call => {
+  const url = new URL(request.originalUrl, 'http://emulator');
+  const key = provider.readKey(request.headers) ?? '';
+  return {
+    world,
+    provider: provider.id,
+    kind: 'other',
+    method: request.method,
+    path: url.pathname,
+    headers: request.headers,
+    query: url.searchParams,
+    params: paramsOf(request),
+    body: request.body as unknown,
+    origin: `${request.protocol}://${request.get('host') ?? ''}`,
+    key,
+    credential: fingerprintOf(key),
+    fault: undefined,
+    touched: undefined,
+    notes: [],
+  };
+};
+
+const record = (call: Call, subject: Subject): SeenRequest => {
+  const seen: SeenRequest = {
+    provider: call.provider,
+    kind: call.kind,
+    operation: subject.operation?.id ?? null,
+    model: subject.operation?.model ?? subject.model ?? null,
+    method: call.method,
+    path: call.path,
+    status: null,
+    fault: call.fault?.kind ?? null,
+    at: new Date(call.world.clock()).toISOString(),
+    retryCount: retryCountOf(call.headers),
+    headers: headersOfInterest(call.headers),
+    notes: call.notes,
+  };
+  recordRequest(call.world.requests, seen);
+  return seen;
+};
+
+const html = '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>';
+
+/** What a fault says in the provider's stead. */
+const faultAnswer = (provider: EmulatedProvider, fault: Fault): Answer | undefined => {
+  if (fault.kind === 'html') {
+    return textAnswer(fault.status ?? 200, html, { 'content-type': 'text/html', ...fault.headers });
+  }
+  if (fault.kind !== 'status') return undefined;
+  const answer = provider.fail({ status: fault.status ?? 500, retryAfterSeconds: fault.retryAfter });
+  const own = fault.body === undefined ? answer : jsonAnswer(answer.status, fault.body, answer.headers);
+  return { ...own, headers: { ...own.headers, ...fault.headers } };
+};
+
+const refuse = (provider: EmulatedProvider, call: Call): Answer | undefined => {
+  if (call.kind === 'artifact') return undefined;
+  if (call.key === '' || call.key.includes('invalid')) return provider.unauthorized(call.key || undefined);
+  if (call.kind !== 'submit') return undefined;
+  if (call.key.includes('exhausted')) return provider.exhausted();
+  const excess = findExcess(call, provider.overLimit);
+  return excess === undefined ? undefined : provider.fail({ status: 429, ...excess });
+};
+
+const decide = async (provider: EmulatedProvider, route: Route, call: Call): Promise<Answer> => {
+  const instead = call.fault === undefined ? undefined : faultAnswer(provider, call.fault);
+  const effective = call.fault === undefined || takesEffect(call.fault);
+  if (!effective) return instead ?? jsonAnswer(200, {});
+  const answer = refuse(provider, call) ?? (await route.handle(call));
+  return instead ?? answer;
+};
+
+interface Exchange {
+  world: World;
+  provider: EmulatedProvider;
+  route: Route;
+}
+
+export const exchange = async (
+  { world, provider, route }: Exchange,
+  request: Request,
+  response: Response,
+): Promise<void> => {
+  const call = createCall(world, provider, request);
+  call.kind = route.kind;
+  const subject = route.describe?.(call) ?? {};
+  call.fault = takeFault(world.faults, {
+    provider: provider.id,
+    kind: route.kind,
+    model: subject.operation?.model ?? subject.model ?? null,
+    prompt: subject.operation?.prompt ?? subject.prompt ?? null,
+  });
+  const seen = record(call, subject);
+  await pause(world, call.fault?.delayMs ?? 0);
+  if (subject.operation !== undefined) {
+    if (call.fault === undefined) advance(world, subject.operation);
+    else bendFate(call, subject.operation);
+  }
+  const answer = await decide(provider, route, call);
+  seen.operation = call.touched?.id ?? seen.operation;
+  seen.model = call.touched?.model ?? seen.model;
+  const signed = { ...answer, headers: { ...provider.signature?.(call), ...answer.headers } };
+  seen.status = await deliver({ world, response, answer: signed }, call.fault);
+};
+
+/** What no route answers: unknown paths and bodies that do not parse. */
+export const exchangeOther = (world: World, provider: EmulatedProvider, malformed?: string) =>
+  (request: Request, response: Response): Promise<void> => {
+    const handle = (call: Call): Answer =>
+      malformed === undefined ? provider.notFound(call) : provider.malformed(malformed);
+    const route: Route = { method: 'get', path: '', kind: 'other', handle };
+    return exchange({ world, provider, route }, request, response);
+  };

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+
+export const requestKinds = ['submit', 'poll', 'result', 'cancel', 'artifact', 'other'] as const;
+export type RequestKind = (typeof requestKinds)[number];
+
+/** What becomes of the answer. `normal`: the fault acts elsewhere (on the operation's fate, or as an answer of its own). */
+type Delivery = 'normal' | 'drop' | 'stall_headers' | 'stall_body' | 'truncate' | 'garble' | 'empty';
+
+interface FaultTraits {
+  delivery: Delivery;
+  /** Whether the request takes effect (a submit is accepted and booked) although its answer goes wrong. */
+  accepted: boolean;
+  /** What it applies to when the fault names no operation; undefined = submit, poll, result and cancel alike. */
+  operation?: RequestKind;
+}
+
+export const faultKinds = {
+  status: { delivery: 'normal', accepted: false },
+  html: { delivery: 'normal', accepted: false },
+  slow: { delivery: 'normal', accepted: true },
+  drop_before_headers: { delivery: 'drop', accepted: false },
+  drop_after_accept: { delivery: 'drop', accepted: true, operation: 'submit' },
+  truncated_json: { delivery: 'truncate', accepted: true },
+  invalid_json: { delivery: 'garble', accepted: true },
+  empty_object: { delivery: 'empty', accepted: true },
+  // The worst case on purpose: the client cannot know, and the operation exists.
+  stall_headers: { delivery: 'stall_headers', accepted: true },
+  stall_body: { delivery: 'stall_body', accepted: true },
+  stuck: { delivery: 'normal', accepted: true, operation: 'submit' },
+  failed: { delivery: 'normal', accepted: true, operation: 'submit' },
+  content_refused: { delivery: 'normal', accepted: true, operation: 'submit' },
+  filtered: { delivery: 'normal', accepted: true, operation: 'submit' },
+  artifact_expired: { delivery: 'normal', accepted: true, operation: 'artifact' },
+  artifact_truncated: { delivery: 'truncate', accepted: true, operation: 'artifact' },
+  artifact_wrong_length: { delivery: 'normal', accepted: true, operation: 'artifact' },
+  artifact_oversized: { delivery: 'normal', accepted: true, operation: 'artifact' },
+} as const satisfies Record<string, FaultTraits>;
+
+type FaultKind = keyof typeof faultKinds;
+
+export const faultSchema = z
+  .strictObject({
+    provider: z.string(),
+    operation: z.enum(requestKinds).optional(),
+    kind: z.enum(Object.keys(faultKinds) as [FaultKind, ...FaultKind[]]),
+    /** null: until deleted. */
+    times: z.int().min(1).nullable().default(1),
+    match: z.strictObject({ model: z.string().optional(), prompt: z.string().optional() }).default({}),
+    status: z.int().min(300).max(599).optional(),
+    /** Seconds. */
+    retryAfter: z.number().min(0).optional(),
+    /** Overrides whether the request takes effect: a 502 after acceptance, a stall before it. */
+    accepted: z.boolean().optional(),
+    /** Waited before anything is answered. */
+    delayMs: z.int().min(0).default(0),
+    /** Of artifact_oversized. */
+    sizeBytes: z.int().min(1).default(16 * 2 ** 30),
+    /** Of status: instead of the provider's own body. */
+    body: z.unknown().optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+  })
+  .refine((fault) => fault.kind !== 'status' || fault.status !== undefined, {
+    path: ['status'],
+    message: 'kind "status" needs a status',
+  });
+
+export type Fault = z.infer<typeof faultSchema> & { id: string; applied: number };
+
+export interface FaultSubject {
+  provider: string;
+  kind: RequestKind;
+  model: string | null;
+  prompt: string | null;
+}
+
+const reaches = (fault: Fault, kind: RequestKind): boolean => {
+  const traits: FaultTraits = faultKinds[fault.kind];
+  const operation = fault.operation ?? traits.operation;
+  return operation === undefined ? kind !== 'artifact' && kind !== 'other' : operation === kind;
+};
+
+const matches = (fault: Fault, subject: FaultSubject): boolean =>
+  fault.provider === subject.provider &&
+  reaches(fault, subject.kind) &&
+  (fault.match.model === undefined || fault.match.model === subject.model) &&
+  (fault.match.prompt === undefined || (subject.prompt ?? '').includes(fault.match.prompt));
+
+/** The oldest fault that fits, used up by one. */
+export const takeFault = (faults: Fault[], subject: FaultSubject): Fault | undefined => {
+  const fault = faults.find(
+    (candidate) => (candidate.times === null || candidate.applied < candidate.times) && matches(candidate, subject),
+  );
+  if (fault !== undefined) fault.applied += 1;
+  return fault;
+};
+
+export const takesEffect = (fault: Fault): boolean => fault.accepted ?? faultKinds[fault.kind].accepted;
+
+export const deliveryOf = (fault: Fault | undefined): Delivery =>
+  fault === undefined ? 'normal' : faultKinds[fault.kind].delivery;

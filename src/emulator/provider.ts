@@ -1,0 +1,72 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Answer } from './answer';
+import type { Fault, RequestKind } from './faults';
+import type { Operation } from './operations';
+import type { World } from './world';
+
+/** One request to a provider, as its routes see it. */
+export interface Call {
+  world: World;
+  provider: string;
+  kind: RequestKind;
+  method: string;
+  path: string;
+  headers: IncomingHttpHeaders;
+  query: URLSearchParams;
+  params: Record<string, string>;
+  /** Parsed JSON, a Buffer for anything else, undefined without a body. */
+  body: unknown;
+  /** `http://host:port` as the client sees this server. */
+  origin: string;
+  key: string;
+  /** The key's fingerprint. */
+  credential: string;
+  /** A fault that decides how an accepted operation ends. */
+  fault: Fault | undefined;
+  /** Filled by the route: what the request turned out to be about. */
+  touched: Operation | undefined;
+  notes: string[];
+}
+
+export interface Subject {
+  model?: string | undefined;
+  prompt?: string | undefined;
+  operation?: Operation | undefined;
+}
+
+export interface Route {
+  method: 'get' | 'post' | 'put' | 'delete';
+  /** An express path below the provider's prefix. */
+  path: string;
+  kind: RequestKind;
+  /** What faults can be matched with, read leniently before anything is validated. */
+  describe?: (call: Call) => Subject;
+  handle: (call: Call) => Answer | Promise<Answer>;
+}
+
+export interface Failure {
+  status: number;
+  retryAfterSeconds?: number | undefined;
+  /** Of a 429: which of the account's limits was hit. */
+  scope?: 'concurrent' | 'minute' | 'day';
+}
+
+/** A provider is this object: its wire, and its own words for what every provider has. */
+export interface EmulatedProvider {
+  id: string;
+  prefix: string;
+  /** Over its concurrency an operation waits (`queue`) or is refused with 429 (`refuse`). */
+  overLimit: 'queue' | 'refuse';
+  readKey: (headers: IncomingHttpHeaders) => string | undefined;
+  routes: Route[];
+  unauthorized: (key: string | undefined) => Answer;
+  exhausted: () => Answer;
+  /** A failure of its infrastructure, or a limit. */
+  fail: (failure: Failure) => Answer;
+  notFound: (call: Pick<Call, 'method' | 'path'>) => Answer;
+  malformed: (reason: string) => Answer;
+  /** An artifact URL past its time; 410 unless said otherwise. */
+  artifactExpired?: () => Answer;
+  /** Headers on every answer. */
+  signature?: (call: Call) => Record<string, string>;
+}

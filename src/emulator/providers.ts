@@ -1,0 +1,8 @@
+import { elevenlabs } from './elevenlabs';
+import { fal } from './fal';
+import { mock } from './mock';
+import { openai } from './openai';
+import type { EmulatedProvider } from './provider';
+import { runway } from './runway';
+
+export const providers: readonly EmulatedProvider[] = [mock, fal, runway, openai, elevenlabs];

@@ -1,0 +1,38 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { RequestKind } from './faults';
+
+/** One request a provider saw, whatever became of it. */
+export interface SeenRequest {
+  provider: string;
+  kind: RequestKind;
+  /** The operation it created or named. */
+  operation: string | null;
+  model: string | null;
+  method: string;
+  path: string;
+  /** null: no answer (yet). */
+  status: number | null;
+  fault: string | null;
+  at: string;
+  retryCount: number;
+  headers: Record<string, string>;
+  notes: string[];
+}
+
+const keptRequests = 20_000;
+const secretHeaders = new Set(['authorization', 'xi-api-key', 'x-api-key', 'x-goog-api-key', 'api-key', 'cookie']);
+const dullHeaders = new Set(['host', 'connection', 'accept-encoding', 'accept-language', 'sec-fetch-mode']);
+
+export const headersOfInterest = (headers: IncomingHttpHeaders): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !secretHeaders.has(name) && !dullHeaders.has(name))
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  );
+
+export const retryCountOf = (headers: IncomingHttpHeaders): number => Number(headers['x-stainless-retry-count'] ?? 0);
+
+export const recordRequest = (requests: SeenRequest[], seen: SeenRequest): void => {
+  requests.push(seen);
+  if (requests.length > keptRequests) requests.shift();
+};

@@ -1,0 +1,105 @@
+import { advance, withdraw } from './lanes';
+import { isOver, type Ending, type EndingReason, type Operation } from './operations';
+import type { Call } from './provider';
+import { retryCountOf } from './requests';
+import { acceptOperation, changeOperation, findOperation, pause, type Draft } from './world';
+
+export interface Fate {
+  ending: Ending;
+  reason: EndingReason | null;
+}
+
+const fates: Partial<Record<string, Fate>> = {
+  stuck: { ending: 'never', reason: null },
+  failed: { ending: 'failed', reason: 'internal' },
+  content_refused: { ending: 'failed', reason: 'content' },
+  filtered: { ending: 'failed', reason: 'filtered' },
+};
+
+export const fateOfFault = (kind: string | undefined): Fate | undefined => fates[kind ?? ''];
+
+/** Magic words stand for inputs that a real model would refuse or choke on. */
+export const fateOf = (call: Call, prompt: string): Fate => {
+  const fate = fateOfFault(call.fault?.kind);
+  if (fate !== undefined) return fate;
+  if (prompt.includes('[refuse]')) return { ending: 'failed', reason: 'content' };
+  if (prompt.includes('[filter]')) return { ending: 'failed', reason: 'filtered' };
+  return prompt.includes('[fail]') ? { ending: 'failed', reason: 'internal' } : { ending: 'succeeded', reason: null };
+};
+
+export const accept = (call: Call, draft: Draft, lane: string | null = null): Operation => {
+  const submitter = {
+    provider: call.provider,
+    credential: call.credential,
+    body: call.body,
+    retryCount: retryCountOf(call.headers),
+    lane: lane === null ? null : `${call.provider}/${call.credential}/${lane}`,
+  };
+  const operation = acceptOperation(call.world, submitter, draft);
+  call.touched = operation;
+  return operation;
+};
+
+/**
+ * For models that answer in the same request: waits their time. A client that hangs up changes nothing, the
+ * work is done and charged. Stuck = no answer before the client gives up.
+ */
+export const complete = async (call: Call, draft: Draft): Promise<Operation> => {
+  const operation = accept(call, draft);
+  await pause(call.world, operation.ending === 'never' ? 2 ** 31 - 1 : operation.durationMs);
+  const nowMs = call.world.clock();
+  // A timer may fire a millisecond early, and an answer must not precede its end in the ledger.
+  if (!isOver(operation, nowMs) && operation.startedAtMs !== null) {
+    operation.durationMs = Math.max(0, nowMs - operation.startedAtMs);
+  }
+  return operation;
+};
+
+export const findOwn = (call: Call, id: string): Operation | undefined => {
+  const operation = findOperation(call.world, call.provider, id);
+  return operation === undefined || operation.credential !== call.credential ? undefined : operation;
+};
+
+const windows = [
+  { scope: 'minute', limit: 'requestsPerMinute', lengthMs: 60_000 },
+  { scope: 'day', limit: 'requestsPerDay', lengthMs: 86_400_000 },
+] as const;
+
+interface Excess {
+  scope: 'concurrent' | 'minute' | 'day';
+  retryAfterSeconds?: number;
+}
+
+export const ownOperations = (call: Call): Operation[] =>
+  [...call.world.operations.values()].filter(
+    ({ provider, credential }) => provider === call.provider && credential === call.credential,
+  );
+
+/** Which limit of the account one more submit would break. */
+export const findExcess = (call: Call, overLimit: 'queue' | 'refuse'): Excess | undefined => {
+  const limits = call.world.settings.limits[call.provider];
+  if (limits === undefined) return undefined;
+  const nowMs = call.world.clock();
+  const own = ownOperations(call);
+  for (const { scope, limit, lengthMs } of windows) {
+    const recent = own.filter(({ submittedAtMs }) => submittedAtMs > nowMs - lengthMs);
+    const oldest = recent[0];
+    if (oldest === undefined || recent.length < (limits[limit] ?? Infinity)) continue;
+    return { scope, retryAfterSeconds: Math.ceil((oldest.submittedAtMs + lengthMs - nowMs) / 1000) };
+  }
+  if (overLimit === 'queue' || limits.concurrent == null) return undefined;
+  const running = own.filter((operation) => !isOver(operation, nowMs));
+  return running.length < limits.concurrent ? undefined : { scope: 'concurrent' };
+};
+
+/** A fault on a later request that says how the operation ends: it ends so, now. */
+export const bendFate = (call: Call, operation: Operation): void => {
+  const fate = fateOfFault(call.fault?.kind);
+  advance(call.world, operation);
+  const nowMs = call.world.clock();
+  if (fate === undefined || isOver(operation, nowMs)) return;
+  withdraw(call.world, operation);
+  const startedAtMs = operation.startedAtMs ?? nowMs;
+  const durationMs = fate.ending === 'never' ? operation.durationMs : nowMs - startedAtMs;
+  changeOperation(call.world, operation, { ...fate, startedAtMs, durationMs });
+};

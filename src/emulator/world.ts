@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Fault } from './faults';
+import { openJournal, operationKey, type Journal } from './journal';
+import { admit, type Lanes } from './lanes';
+import { hashOf, isOver, type Ending, type EndingReason, type Medium, type Operation, type OutputShape } from './operations';
+import type { SeenRequest } from './requests';
+import { defaultSettings, type Settings } from './settings';
+
+export interface WorldOptions {
+  statePath?: string | undefined;
+  latencyScale?: number | undefined;
+  clock?: (() => number) | undefined;
+}
+
+/** Everything outside of Sureshot that has a memory. */
+export interface World {
+  clock: () => number;
+  operations: Map<string, Operation>;
+  journal: Journal;
+  lanes: Lanes;
+  faults: Fault[];
+  requests: SeenRequest[];
+  settings: Settings;
+  initialLatencyScale: number;
+  closing: AbortController;
+}
+
+/** What a provider decides about an accepted submit. */
+export interface Draft {
+  id?: string;
+  model: string;
+  medium: Medium;
+  prompt: string;
+  priceUsd: number;
+  durationMs: number;
+  outputs: OutputShape[];
+  chargedOnFailure?: boolean;
+  details?: Record<string, unknown>;
+  ending: Ending;
+  reason: EndingReason | null;
+}
+
+export interface Submitter {
+  provider: string;
+  credential: string;
+  body: unknown;
+  retryCount: number;
+  /** Operations of one lane share a concurrency; null = nothing waits here. */
+  lane: string | null;
+}
+
+export const createWorld = (options: WorldOptions): World => {
+  const { journal, operations } = openJournal(options.statePath);
+  const latencyScale = options.latencyScale ?? 0.1;
+  const world: World = {
+    clock: options.clock ?? Date.now,
+    operations,
+    journal,
+    lanes: new Map(),
+    faults: [],
+    requests: [],
+    settings: defaultSettings(latencyScale),
+    initialLatencyScale: latencyScale,
+    closing: new AbortController(),
+  };
+  for (const operation of operations.values()) {
+    if (!isOver(operation, world.clock())) admit(world, operation);
+  }
+  return world;
+};
+
+export const findOperation = (world: World, provider: string, id: string): Operation | undefined =>
+  world.operations.get(operationKey(provider, id));
+
+export const changeOperation = (world: World, operation: Operation, set: Partial<Operation>): void => {
+  Object.assign(operation, set);
+  world.journal.append({ provider: operation.provider, id: operation.id, set });
+};
+
+export const acceptOperation = (world: World, submitter: Submitter, draft: Draft): Operation => {
+  const nowMs = world.clock();
+  const operation: Operation = {
+    provider: submitter.provider,
+    id: draft.id ?? randomUUID(),
+    model: draft.model,
+    medium: draft.medium,
+    credential: submitter.credential,
+    prompt: draft.prompt,
+    promptHash: hashOf(draft.prompt),
+    bodyHash: hashOf(submitter.body),
+    priceUsd: draft.priceUsd,
+    chargedOnFailure: draft.chargedOnFailure ?? false,
+    retryCount: submitter.retryCount,
+    submittedAtMs: nowMs,
+    startedAtMs: submitter.lane === null ? nowMs : null,
+    durationMs: draft.durationMs * world.settings.latencyScale,
+    ending: draft.ending,
+    reason: draft.reason,
+    canceledAtMs: null,
+    deletedAtMs: null,
+    outputs: draft.outputs,
+    details: { ...draft.details, ...(submitter.lane === null ? {} : { lane: submitter.lane }) },
+  };
+  world.operations.set(operationKey(operation.provider, operation.id), operation);
+  admit(world, operation);
+  world.journal.append({ provider: operation.provider, id: operation.id, set: operation });
+  return operation;
+};
+
+/** Waits as the provider would; ends early without error when the emulator closes. */
+export const pause = async (world: World, durationMs: number): Promise<void> => {
+  if (durationMs <= 0) return;
+  await wait(durationMs, undefined, { ref: false, signal: world.closing.signal }).catch(() => undefined);
+};
+
+export const resetWorld = (world: World): void => {
+  world.journal.clear();
+  world.operations.clear();
+  world.lanes.clear();
+  world.faults.length = 0;
+  world.requests.length = 0;
+  world.settings = defaultSettings(world.initialLatencyScale);
+};

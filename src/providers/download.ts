@@ -1,0 +1,189 @@
+import { lookup as resolveName, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { Agent, request, type Dispatcher } from 'undici';
+
+/**
+ * Why an artifact could not be had. `gone`: expired or removed (403, 404, 410), asking again for its URL may help;
+ * `refused`: not an address we fetch from; the rest may pass on another try.
+ */
+export type DownloadFault =
+  'refused' | 'unreachable' | 'gone' | 'status' | 'truncated' | 'too_large' | 'stalled' | 'aborted';
+
+/** Its message holds no URL: artifact URLs are signed. */
+export class DownloadError extends Error {
+  readonly fault: DownloadFault;
+  readonly status: number | null;
+
+  constructor(fault: DownloadFault, message: string, status: number | null = null) {
+    super(message);
+    this.name = 'DownloadError';
+    this.fault = fault;
+    this.status = status;
+  }
+}
+
+export type DownloadSettings = {
+  headers?: Record<string, string>;
+  /** Of the whole download. */
+  deadlineMs: number;
+  /** Longest silence of the other side. */
+  stallMs?: number;
+  maximumBytes: number;
+  signal?: AbortSignal;
+  /** The provider's configured base URL (its origin counts): may be plain http and private. */
+  allowedOrigin?: string | null;
+};
+
+/** `body` must be read to its end or left by `break`; its errors are DownloadErrors too. */
+export type Downloaded = { status: number; headers: Record<string, string>; body: AsyncIterable<Uint8Array> };
+
+export type Download = (url: string, settings: DownloadSettings) => Promise<Downloaded>;
+
+type Pools = { guarded: Agent; trusted: Agent };
+
+const maximumRedirects = 3;
+const defaultStallMs = 30_000;
+const privateAddress = 'the address is not a public one';
+
+const isPublic = (address: string): boolean => ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
+
+/** Checked where the connection is made: a name that answers differently the second time gains nothing. */
+const lookupPublic: LookupFunction = (hostname, options, callback) => {
+  resolveName(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    if (error !== null) return callback(error, []);
+    const first = addresses[0];
+    if (first === undefined || !addresses.every(({ address }) => isPublic(address)))
+      return callback(new DownloadError('refused', privateAddress), []);
+    return options.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
+  });
+};
+
+const originOf = (url: string | null | undefined): string | null => (url ? new URL(url).origin : null);
+
+const choosePool = (url: URL, trustedOrigin: string | null, pools: Pools): Agent => {
+  if (url.origin === trustedOrigin) return pools.trusted;
+  if (url.protocol !== 'https:') throw new DownloadError('refused', 'artifacts are fetched by https only');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  // net.connect does not look up a literal address, so the guarded pool would not see it.
+  if (isIP(host) !== 0 && !isPublic(host)) throw new DownloadError('refused', privateAddress);
+  return pools.guarded;
+};
+
+const faultsByCode: Record<string, DownloadFault> = {
+  ERR_INVALID_URL: 'refused',
+  UND_ERR_BODY_TIMEOUT: 'stalled',
+  UND_ERR_HEADERS_TIMEOUT: 'stalled',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'truncated',
+};
+
+const toDownloadError = (error: unknown, phase: 'head' | 'body', signal: AbortSignal): DownloadError => {
+  if (error instanceof DownloadError) return error;
+  if (signal.aborted)
+    return signal.reason instanceof DownloadError
+      ? signal.reason
+      : new DownloadError('aborted', 'the download was aborted');
+  const code = String((error as { code?: unknown }).code ?? 'no code');
+  const fault = faultsByCode[code] ?? (phase === 'head' ? 'unreachable' : 'truncated');
+  return new DownloadError(fault, `the download failed while reading its ${phase} (${code})`);
+};
+
+const checkStatus = (status: number): void => {
+  if (status === 403 || status === 404 || status === 410)
+    throw new DownloadError('gone', `the artifact is expired or gone (HTTP ${status})`, status);
+  if (status !== 200) throw new DownloadError('status', `the artifact's server answered HTTP ${status}`, status);
+};
+
+const flatten = (headers: Dispatcher.ResponseData['headers']): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+
+/** The deadline, the caller's signal and what must be undone, in one. */
+const startTimer = (settings: DownloadSettings): { signal: AbortSignal; stop: () => void } => {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(new DownloadError('aborted', 'the download was aborted'));
+  const timer = setTimeout(
+    () => controller.abort(new DownloadError('stalled', `the download took longer than ${settings.deadlineMs} ms`)),
+    settings.deadlineMs,
+  );
+  if (settings.signal?.aborted === true) abort();
+  settings.signal?.addEventListener('abort', abort, { once: true });
+  const stop = (): void => {
+    clearTimeout(timer);
+    settings.signal?.removeEventListener('abort', abort);
+  };
+  return { signal: controller.signal, stop };
+};
+
+async function* readBody(
+  answer: Dispatcher.ResponseData,
+  settings: DownloadSettings,
+  timer: ReturnType<typeof startTimer>,
+): AsyncGenerator<Uint8Array> {
+  const announced = Number(answer.headers['content-length'] ?? Number.NaN);
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of answer.body) {
+      sizeBytes += (chunk as Buffer).byteLength;
+      if (sizeBytes > settings.maximumBytes)
+        throw new DownloadError('too_large', `the artifact is larger than ${settings.maximumBytes} bytes`);
+      yield chunk as Buffer;
+    }
+    if (Number.isFinite(announced) && announced !== sizeBytes)
+      throw new DownloadError('truncated', `the artifact has ${sizeBytes} bytes instead of ${announced}`);
+  } catch (error) {
+    throw toDownloadError(error, 'body', timer.signal);
+  } finally {
+    timer.stop();
+    answer.body.destroy();
+  }
+}
+
+const follow = async (pools: Pools, url: string, settings: DownloadSettings, signal: AbortSignal) => {
+  const trustedOrigin = originOf(settings.allowedOrigin);
+  const stallMs = settings.stallMs ?? defaultStallMs;
+  let target = new URL(url);
+  for (let hop = 0; hop <= maximumRedirects; hop += 1) {
+    const headers = target.origin === new URL(url).origin ? (settings.headers ?? {}) : {};
+    const answer = await request(target, {
+      dispatcher: choosePool(target, trustedOrigin, pools),
+      headers: { ...headers, 'accept-encoding': 'identity' },
+      headersTimeout: stallMs,
+      bodyTimeout: stallMs,
+      signal,
+    });
+    const location = answer.headers['location'];
+    if (answer.statusCode < 300 || answer.statusCode > 399 || typeof location !== 'string') return answer;
+    answer.body.on('error', () => undefined).destroy();
+    target = new URL(location, target);
+  }
+  throw new DownloadError('status', `more than ${maximumRedirects} redirects`);
+};
+
+const start = async (pools: Pools, url: string, settings: DownloadSettings): Promise<Downloaded> => {
+  const timer = startTimer(settings);
+  let answer: Dispatcher.ResponseData | null = null;
+  try {
+    answer = await follow(pools, url, settings, timer.signal);
+    // Whoever never reads the body must not meet its error as an uncaught one.
+    answer.body.on('error', () => undefined);
+    checkStatus(answer.statusCode);
+    if (Number(answer.headers['content-length'] ?? 0) > settings.maximumBytes)
+      throw new DownloadError('too_large', `the artifact is larger than ${settings.maximumBytes} bytes`);
+    return { status: answer.statusCode, headers: flatten(answer.headers), body: readBody(answer, settings, timer) };
+  } catch (error) {
+    timer.stop();
+    answer?.body.destroy();
+    throw toDownloadError(error, 'head', timer.signal);
+  }
+};
+
+/** Fetches what providers made, from public addresses only: the URL is somebody else's word. */
+export const createDownload = (): { download: Download; close: () => Promise<void> } => {
+  const pools: Pools = { guarded: new Agent({ connect: { lookup: lookupPublic } }), trusted: new Agent() };
+  return {
+    download: (url, settings) => start(pools, url, settings),
+    close: async () => {
+      await Promise.all([pools.guarded.destroy(), pools.trusted.destroy()]);
+    },
+  };
+};

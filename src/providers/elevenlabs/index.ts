@@ -1,0 +1,49 @@
+import type { Provider } from '../provider';
+import { converse, type Conversation } from '../refusal';
+import type { Transport } from '../transport';
+import { models } from './models';
+import { readRefusal, toOutcome, toSubmission, type Spoken, type Submission } from './wire';
+
+const defaultBaseUrl = 'https://api.elevenlabs.io';
+
+/** 0.8 s and 86 MB: only when somebody speaks. */
+const loadSdk = () => import('@elevenlabs/elevenlabs-js');
+
+const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conversation) =>
+  new sdk.ElevenLabsClient({
+    apiKey: call.credential.secret,
+    baseUrl: call.credential.baseUrl ?? defaultBaseUrl,
+    fetch: line.fetch,
+    maxRetries: 0,
+    timeoutInSeconds: Math.ceil(call.deadlineMs / 500), // ours comes first and covers the body
+  });
+
+const speak = async (elevenlabs: ReturnType<typeof connect>, submission: Submission): Promise<Spoken> => {
+  const { data, rawResponse } = await elevenlabs.textToSpeech
+    .convert(submission.voice, submission.body)
+    .withRawResponse();
+  return {
+    bytes: new Uint8Array(await new Response(data as ReadableStream<Uint8Array>).arrayBuffer()),
+    contentType: rawResponse.headers.get('content-type'),
+    characterCost: rawResponse.headers.get('character-cost'),
+  };
+};
+
+/** Synchronous: the answer is the audio. */
+export const createElevenlabs = (transport: Transport): Provider => ({
+  id: 'elevenlabs',
+  models,
+
+  async prepare() {
+    await loadSdk();
+  },
+
+  async submit(model, input, call) {
+    const sdk = await loadSdk(); // before the deadline starts
+    const line = transport.open(call, 'submit');
+    const conversation: Conversation = { call, purpose: 'submit', line, readRefusal, hidden: [input.prompt] };
+    const elevenlabs = connect(sdk, conversation);
+    const spoken = await converse(conversation, () => speak(elevenlabs, toSubmission(model, input)));
+    return toOutcome(spoken, input);
+  },
+});

@@ -1,0 +1,93 @@
+import type { ElevenLabs } from '@elevenlabs/elevenlabs-js';
+import { z } from 'zod';
+import { noUsage, type GenerationInput } from '../../domain/generation';
+import type { Model } from '../../domain/model';
+import type { Outcome } from '../provider';
+import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
+import { withoutNulls } from '../request-values';
+import type { Answer, Purpose } from '../transport';
+
+/** Rachel, the voice of ElevenLabs' own examples. */
+const defaultVoice = '21m00Tcm4TlvDq8ikWAM';
+const defaultFormat = 'mp3_44100_128';
+
+export type Submission = { voice: string; body: ElevenLabs.BodyTextToSpeechFull };
+
+export const toSubmission = (model: Model, input: GenerationInput): Submission => ({
+  voice: input.voice ?? defaultVoice,
+  body: withoutNulls({
+    text: input.prompt ?? '',
+    modelId: model.providerModel,
+    outputFormat: (input.format ?? defaultFormat) as ElevenLabs.TextToSpeechConvertRequestOutputFormat,
+    seed: input.seed,
+  }),
+});
+
+const contentTypes: Record<string, string> = {
+  mp3: 'audio/mpeg',
+  opus: 'audio/ogg',
+  pcm: 'audio/pcm',
+  ulaw: 'audio/basic',
+};
+
+const codecOf = (input: GenerationInput): string => (input.format ?? defaultFormat).split('_')[0] ?? '';
+
+/** How a file of the format starts; raw samples start with anything. */
+const beginnings: Record<string, RegExp> = { mp3: /^(ID3|\xff[\xe0-\xff])/, opus: /^OggS/ };
+
+const begins = (bytes: Uint8Array, input: GenerationInput): boolean =>
+  (beginnings[codecOf(input)] ?? /^./s).test(Buffer.from(bytes.subarray(0, 4)).toString('latin1'));
+
+export type Spoken = { bytes: Uint8Array; contentType: string | null; characterCost: string | null };
+
+/** @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert, the header of its request-stitching page (2026-11-21) */
+export const toOutcome = (spoken: Spoken, input: GenerationInput): Outcome => {
+  if (!/^(audio\/|application\/octet-stream)/.test(spoken.contentType ?? '')) throw badResponse('not audio');
+  if (!begins(spoken.bytes, input)) throw badResponse('not the audio format asked for');
+  const characters = spoken.characterCost === null ? Number.NaN : Number(spoken.characterCost);
+  return {
+    state: 'succeeded',
+    outputs: [
+      { kind: 'bytes', bytes: spoken.bytes, contentType: contentTypes[codecOf(input)] ?? 'application/octet-stream' },
+    ],
+    usage: { ...noUsage, characters: Number.isFinite(characters) ? characters : (input.prompt ?? '').length },
+    warnings: [],
+  };
+};
+
+/** Their own errors, or FastAPI's list of wrong fields. @see https://elevenlabs.io/docs/resources/error-messages (2026-11-21) */
+const errorSchema = z.object({
+  detail: z.union([
+    z.object({ status: z.string().nullish(), code: z.string().nullish(), message: z.string().nullish() }),
+    z.array(z.object({ msg: z.string().nullish() })),
+    z.string(),
+  ]),
+});
+
+const readError = (text: string): { status: string; message: string | null } => {
+  const detail = errorSchema.safeParse(readJson(text)).data?.detail;
+  if (detail === undefined) return { status: '', message: null };
+  if (typeof detail === 'string') return { status: '', message: detail };
+  if (Array.isArray(detail)) return { status: '', message: detail.map((item) => item.msg ?? '').join('; ') };
+  return { status: detail.status ?? detail.code ?? '', message: detail.message ?? detail.status ?? null };
+};
+
+const invalid = { code: 'caller_invalid_request', scope: 'request' } as const;
+const contentRejected = { code: 'provider_content_rejected', scope: 'request' } as const;
+
+/** Statuses of HTTP mislead here: a used-up quota is a 401, an unknown voice a 400 or 404. */
+const verdicts: Record<string, Pick<Refusal, 'code' | 'scope'>> = {
+  quota_exceeded: { code: 'provider_insufficient_funds', scope: 'credential' },
+  voice_not_found: invalid,
+  max_character_limit_exceeded: invalid,
+  text_too_long: invalid,
+  model_not_found: { code: 'provider_model_not_found', scope: 'model' },
+  system_busy: { code: 'provider_overloaded', scope: 'provider' },
+  content_against_policy: contentRejected,
+  content_policy_violation: contentRejected,
+};
+
+export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
+  const { status, message } = readError(answer.text);
+  return { ...refuseByStatus(answer, purpose, { message }), ...verdicts[status] };
+};

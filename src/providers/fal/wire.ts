@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import { noUsage, type GenerationInput } from '../../domain/generation';
+import type { Model } from '../../domain/model';
+import type { Operation, Outcome } from '../provider';
+import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
+import { toDataUri, withoutNulls } from '../request-values';
+import { scrub } from '../scrub';
+import type { Answer, Purpose } from '../transport';
+
+export type Submission = { endpoint: string; input: Record<string, unknown> };
+
+const toVideoInput = (input: GenerationInput): Record<string, unknown> =>
+  withoutNulls({
+    prompt: input.prompt ?? '',
+    image_url: input.image === null ? null : toDataUri(input.image),
+    aspect_ratio: input.aspectRatio,
+    duration: input.durationSeconds === null ? null : `${input.durationSeconds}s`,
+    resolution: input.resolution,
+    generate_audio: input.audio,
+    seed: input.seed,
+    negative_prompt: input.negativePrompt,
+  });
+
+const toImageSize = (size: string): { width: number; height: number } => {
+  const [width = 0, height = 0] = size.split('x').map(Number);
+  return { width, height };
+};
+
+/** The same wish has two names: `output_format` in flux, `format` in fast-sdxl. */
+const toImageInput = (model: Model, input: GenerationInput): Record<string, unknown> =>
+  withoutNulls({
+    prompt: input.prompt ?? '',
+    negative_prompt: input.negativePrompt,
+    image_size: input.size === null ? null : toImageSize(input.size),
+    num_images: input.count,
+    seed: input.seed,
+    [model.providerModel === 'fal-ai/fast-sdxl' ? 'format' : 'output_format']: input.format,
+  });
+
+export const toSubmission = (model: Model, input: GenerationInput): Submission =>
+  model.medium === 'video'
+    ? {
+        endpoint: input.image === null ? model.providerModel : `${model.providerModel}/image-to-video`,
+        input: toVideoInput(input),
+      }
+    : { endpoint: model.providerModel, input: toImageInput(model, input) };
+
+/** @see https://fal.ai/docs/inference-api/queue/submit (2026-11-21) */
+const acceptedSchema = z.object({ request_id: z.string().min(1) });
+
+/** The result does not say how long a video is: what was asked for is kept with the handle. */
+export const toAccepted = (body: unknown, submission: Submission, input: GenerationInput): Outcome => {
+  const parsed = acceptedSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('no request_id');
+  const operation: Operation = {
+    id: parsed.data.request_id,
+    endpoint: submission.endpoint,
+    seconds: input.durationSeconds,
+  };
+  return { state: 'pending', operation };
+};
+
+export const endpointOf = (model: Model, operation: Operation): string =>
+  typeof operation['endpoint'] === 'string' ? operation['endpoint'] : model.providerModel;
+
+/** @see https://fal.ai/docs/inference-api/queue/status (2026-11-21) */
+const statusSchema = z.object({
+  status: z.enum(['IN_QUEUE', 'IN_PROGRESS', 'COMPLETED']),
+  error: z.string().nullish(),
+  error_type: z.string().nullish(),
+});
+
+export type Look =
+  | { state: 'pending'; progress: number }
+  | { state: 'canceled' }
+  /** `error` where the work failed: the only terminal status is COMPLETED, also for failures and cancels. */
+  | { state: 'completed'; error: string | null };
+
+export const toLook = (body: unknown): Look => {
+  const parsed = statusSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('no status');
+  const { status, error, error_type: errorType } = parsed.data;
+  if (status !== 'COMPLETED') return { state: 'pending', progress: status === 'IN_QUEUE' ? 0 : 50 };
+  if (/cancel/i.test(errorType ?? '')) return { state: 'canceled' };
+  return { state: 'completed', error: error ?? errorType ?? null };
+};
+
+const fileSchema = z.object({ url: z.string().min(1), content_type: z.string().nullish() });
+
+/** @see https://fal.ai/models/fal-ai/veo3.1/llms.txt (2026-11-21) */
+const videoSchema = z.object({ video: fileSchema });
+
+/** @see @fal-ai/client 1.10.1, types of fal-ai/flux/dev and fal-ai/fast-sdxl (2026-11-21) */
+const imagesSchema = z.object({
+  images: z.array(fileSchema).min(1),
+  has_nsfw_concepts: z.array(z.boolean()).nullish(),
+});
+
+const toUrlOutput = (file: z.infer<typeof fileSchema>) =>
+  ({ kind: 'url', url: file.url, contentType: file.content_type ?? null }) as const;
+
+const toVideos = (data: unknown, operation: Operation): Outcome => {
+  const parsed = videoSchema.safeParse(data);
+  if (!parsed.success) throw badResponse('no video');
+  const seconds = typeof operation['seconds'] === 'number' ? operation['seconds'] : null;
+  return {
+    state: 'succeeded',
+    outputs: [toUrlOutput(parsed.data.video)],
+    usage: { ...noUsage, seconds },
+    warnings: [],
+  };
+};
+
+/** The safety checker does not refuse: it blackens the image and flags it. */
+const toImages = (data: unknown): Outcome => {
+  const parsed = imagesSchema.safeParse(data);
+  if (!parsed.success) throw badResponse('no images');
+  const { images, has_nsfw_concepts: flags } = parsed.data;
+  const clean = images.filter((_image, index) => flags?.[index] !== true);
+  const message = 'the safety checker blackened every image';
+  if (clean.length === 0) return { state: 'failed', code: 'provider_content_rejected', message };
+  const removed = images.length - clean.length;
+  return {
+    state: 'succeeded',
+    outputs: clean.map(toUrlOutput),
+    usage: { ...noUsage, images: images.length },
+    warnings: removed === 0 ? [] : [`${removed} of ${images.length} images were withheld by the safety checker`],
+  };
+};
+
+export const toResult = (model: Model, operation: Operation, data: unknown): Outcome =>
+  model.medium === 'video' ? toVideos(data, operation) : toImages(data);
+
+/** Model errors have a list, infrastructure errors a string. @see https://fal.ai/docs/documentation/model-apis/errors (2026-11-21) */
+const errorSchema = z.object({
+  detail: z.union([z.string(), z.array(z.object({ msg: z.string().nullish(), type: z.string().nullish() }))]),
+  error_type: z.string().nullish(),
+});
+
+type ErrorBody = { message: string; contentRejected: boolean };
+
+const readError = (text: string): ErrorBody | null => {
+  const parsed = errorSchema.safeParse(readJson(text));
+  if (!parsed.success) return null;
+  const { detail } = parsed.data;
+  if (typeof detail === 'string') return { message: detail, contentRejected: false };
+  return {
+    message: detail.map((item) => item.msg ?? item.type ?? '').join('; '),
+    contentRejected: detail.some((item) => item.type === 'content_policy_violation'),
+  };
+};
+
+export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
+  const error = readError(answer.text);
+  // Not billed is documented of fal's own 5xx only; a proxy's page in front of it proves nothing.
+  const refusal = refuseByStatus(answer, purpose, {
+    message: error?.message ?? null,
+    notAccepted: error === null ? [] : [500, 503],
+  });
+  if (error?.contentRejected === true) return { ...refusal, code: 'provider_content_rejected' };
+  if (answer.status === 403 && /balance|locked/i.test(error?.message ?? ''))
+    return { ...refusal, code: 'provider_insufficient_funds' };
+  return refusal;
+};
+
+/** These speak of our access at this moment, not of the work. */
+const notAboutTheWork = [401, 403, 404, 408, 429];
+
+/**
+ * Failed work answers with its own error status where the result would be; `lookError` is what the status said of it.
+ * `null`: the answer is no verdict on the work, look again.
+ */
+export const toFailure = (answer: Answer, lookError: string | null): Outcome | null => {
+  const verdict = answer.status === 400 || answer.status === 422 || (answer.status >= 500 && lookError !== null);
+  if (!verdict || notAboutTheWork.includes(answer.status)) return null;
+  const error = readError(answer.text);
+  const message = scrub(error?.message ?? lookError ?? 'the provider gave no reason');
+  if (error?.contentRejected === true) return { state: 'failed', code: 'provider_content_rejected', message };
+  if (answer.status < 500) return { state: 'failed', code: 'caller_invalid_request', message };
+  // "You are never charged for server errors": https://docs.fal.ai/documentation/model-apis/pricing
+  return { state: 'failed', code: 'provider_failed', message, chargedUsd: '0' };
+};
+
+/** 200: taken out of the queue; 202: asked of a runner; 400: it had ended. */
+export const toCancellation = (status: number): 'confirmed' | 'requested' | 'too_late' =>
+  status === 400 ? 'too_late' : status === 202 ? 'requested' : 'confirmed';
+
+const hostPrefixes: Record<string, string> = { 'rest.fal.ai': '/rest', 'api.fal.ai': '/platform' };
+
+/** fal's SDK has no base URL: its hosts become folders below ours. */
+export const redirectHosts =
+  (baseUrl: string | null) =>
+  (url: URL): URL =>
+    baseUrl === null
+      ? url
+      : new URL(`${baseUrl.replace(/\/$/, '')}${hostPrefixes[url.hostname] ?? ''}${url.pathname}${url.search}`);

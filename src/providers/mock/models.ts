@@ -1,0 +1,67 @@
+import type { Medium } from '../../domain/generation';
+import type { Capabilities, Model } from '../../domain/model';
+import type { Price } from '../../domain/pricing';
+
+const free = { source: 'the emulator, nothing is charged', readOn: '2026-11-21' };
+const seed = { minimum: 0, maximum: 2_147_483_647, step: 1 };
+
+const mock = (medium: Medium, capabilities: Capabilities, price: Price): Model => ({
+  id: `mock/${medium}`,
+  provider: 'mock',
+  providerModel: medium,
+  family: `mock-${medium}`,
+  medium,
+  capabilities,
+  price,
+  lifecycle: {},
+  qualityTier: 1,
+  typicalSeconds: medium === 'video' ? 3 : 1,
+  maximumSeconds: 60,
+  automatic: false,
+});
+
+export const models: readonly Model[] = [
+  mock(
+    'video',
+    {
+      from: ['text', 'image'],
+      promptCharacters: 4_000,
+      durationsSeconds: [4, 2, 6, 8, 10],
+      aspectRatios: ['16:9', '9:16', '1:1'],
+      resolutions: ['720p', '1080p'],
+      audio: 'optional',
+      seed,
+      negativePrompt: true,
+    },
+    { ...free, per: 'second', rates: [{ usd: '0' }] },
+  ),
+  mock(
+    'image',
+    {
+      from: ['text'],
+      promptCharacters: 4_000,
+      sizes: ['1024x1024', '1536x1024', '1024x1536'],
+      images: { minimum: 1, maximum: 4, step: 1 },
+      seed,
+      negativePrompt: true,
+    },
+    { ...free, per: 'image', rates: [{ usd: '0' }] },
+  ),
+  mock(
+    'speech',
+    { from: ['text'], promptCharacters: 10_000, voices: 'any', formats: ['mp3_44100_128'], seed },
+    { ...free, per: 'thousandCharacters', rates: [{ usd: '0' }] },
+  ),
+  mock(
+    'text',
+    {
+      from: ['text'],
+      promptCharacters: 100_000,
+      messages: true,
+      jsonSchema: true,
+      maxTokens: { minimum: 1, maximum: 4_096, step: 1 },
+      temperature: { minimum: 0, maximum: 2 },
+    },
+    { ...free, per: 'millionTokens', input: '0', output: '0' },
+  ),
+];

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import type { FailureCode } from '../../domain/failure';
+import type { GenerationInput, Usage } from '../../domain/generation';
+import type { Model } from '../../domain/model';
+import type { Operation, Outcome, Output } from '../provider';
+import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
+import { toDataUri, withoutNulls } from '../request-values';
+import { scrub } from '../scrub';
+import type { Answer, Purpose } from '../transport';
+
+/** The mock provider's documentation is this folder and the emulator's mock; agreed on 2026-11-21. */
+
+const lastMessage = (input: GenerationInput): string => input.messages.at(-1)?.content ?? '';
+
+/** `POST /v1/operations`. The trace is what `GET /v1/operations?trace=` finds it by. */
+export const toSubmission = (model: Model, input: GenerationInput, trace: string) => ({
+  model: model.providerModel,
+  prompt: input.prompt ?? lastMessage(input),
+  trace,
+  input: withoutNulls({
+    negativePrompt: input.negativePrompt,
+    image: input.image === null ? null : toDataUri(input.image),
+    durationSeconds: input.durationSeconds,
+    aspectRatio: input.aspectRatio,
+    resolution: input.resolution,
+    size: input.size,
+    quality: input.quality,
+    count: input.count,
+    audio: input.audio,
+    seed: input.seed,
+    voice: input.voice,
+    format: input.format,
+    system: input.system,
+    messages: input.messages.length === 0 ? null : input.messages,
+    schema: input.schema,
+    maxTokens: input.maxTokens,
+    temperature: input.temperature,
+  }),
+});
+
+const outputSchema = z.union([
+  z.object({ url: z.url(), contentType: z.string().nullish() }),
+  z.object({ text: z.string() }),
+]);
+
+const count = z.number().nullish();
+
+const operationSchema = z.object({
+  id: z.string().min(1),
+  status: z.enum(['running', 'succeeded', 'failed', 'canceled']),
+  progress: z.number().min(0).max(100).nullish(),
+  outputs: z.array(outputSchema).nullish(),
+  error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
+  usage: z
+    .object({ inputTokens: count, outputTokens: count, characters: count, seconds: count, images: count })
+    .nullish(),
+});
+
+const listSchema = z.object({ data: z.array(z.object({ id: z.string().min(1) })) });
+
+const cancelSchema = z.object({ status: z.string() });
+
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string().nullish() }) });
+
+const toOutput = (output: z.infer<typeof outputSchema>): Output =>
+  'text' in output
+    ? { kind: 'text', text: output.text }
+    : { kind: 'url', url: output.url, contentType: output.contentType ?? null };
+
+const toUsage = (usage: z.infer<typeof operationSchema>['usage']): Usage => ({
+  inputTokens: usage?.inputTokens ?? null,
+  outputTokens: usage?.outputTokens ?? null,
+  characters: usage?.characters ?? null,
+  seconds: usage?.seconds ?? null,
+  images: usage?.images ?? null,
+});
+
+const failureCodes: Record<string, FailureCode> = {
+  content_rejected: 'provider_content_rejected',
+  invalid: 'caller_invalid_request',
+};
+
+/** The answer of a submit and of a look are the same. */
+export const toOutcome = (body: unknown): Outcome => {
+  const parsed = operationSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('not an operation');
+  const { id, status, progress, outputs, error, usage } = parsed.data;
+  switch (status) {
+    case 'running':
+      return { state: 'pending', operation: { id }, progress: progress ?? 0 };
+    case 'canceled':
+      return { state: 'canceled' };
+    case 'failed':
+      return {
+        state: 'failed',
+        code: failureCodes[error?.code ?? ''] ?? 'provider_failed',
+        message: scrub(error?.message ?? 'the provider gave no reason'),
+      };
+    case 'succeeded':
+      if (outputs === null || outputs === undefined || outputs.length === 0)
+        throw badResponse('succeeded without outputs');
+      return { state: 'succeeded', outputs: outputs.map(toOutput), usage: toUsage(usage), warnings: [] };
+  }
+};
+
+/** The listing is complete and immediate, so nothing in it means nothing was accepted. */
+export const toFound = (body: unknown): Operation | 'absent' => {
+  const parsed = listSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('not a list of operations');
+  const [operation] = parsed.data.data;
+  return operation === undefined ? 'absent' : { id: operation.id };
+};
+
+export const toCancellation = (body: unknown): 'confirmed' | 'requested' | 'too_late' => {
+  const parsed = cancelSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('not the answer of a cancel');
+  if (parsed.data.status === 'canceled') return 'confirmed';
+  return parsed.data.status === 'running' ? 'requested' : 'too_late';
+};
+
+export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
+  const error = errorSchema.safeParse(readJson(answer.text)).data?.error;
+  const refusal = refuseByStatus(answer, purpose, { message: error?.message ?? null, notAccepted: [503] });
+  return error?.code === 'content_rejected' ? { ...refusal, code: 'provider_content_rejected' } : refusal;
+};

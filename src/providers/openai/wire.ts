@@ -1,0 +1,99 @@
+import type OpenAI from 'openai';
+import { z } from 'zod';
+import { noUsage, type GenerationInput } from '../../domain/generation';
+import type { Model } from '../../domain/model';
+import type { Outcome } from '../provider';
+import { badResponse, readJson, readRetryAfter, refuseByStatus, type Refusal } from '../refusal';
+import { withoutNulls } from '../request-values';
+import type { Answer, Purpose } from '../transport';
+
+export { collectChat, toChatOutcome, toChatRequest } from './chat';
+
+type ImageRequest = OpenAI.Images.ImageGenerateParamsNonStreaming;
+
+export const toImageRequest = (model: Model, input: GenerationInput): ImageRequest =>
+  // Our sizes, qualities and formats are strings; the catalogue holds them to what the SDK's types list.
+  withoutNulls({
+    model: model.providerModel,
+    prompt: input.prompt ?? '',
+    n: input.count,
+    size: input.size,
+    quality: input.quality,
+    output_format: input.format,
+  }) as ImageRequest;
+
+/** @see https://platform.openai.com/docs/api-reference/images/object (2026-11-21) */
+const imagesSchema = z.object({
+  data: z.array(z.object({ b64_json: z.string().min(1) })).min(1),
+  output_format: z.string().nullish(),
+  usage: z.object({ input_tokens: z.number().nullish(), output_tokens: z.number().nullish() }).nullish(),
+});
+
+export const toImageOutcome = (body: unknown, input: GenerationInput): Outcome => {
+  const parsed = imagesSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('no images');
+  const { data, output_format: format, usage } = parsed.data;
+  const contentType = `image/${format ?? input.format ?? 'png'}`;
+  return {
+    state: 'succeeded',
+    outputs: data.map((image) => ({ kind: 'bytes', bytes: Buffer.from(image.b64_json, 'base64'), contentType })),
+    usage: {
+      ...noUsage,
+      inputTokens: usage?.input_tokens ?? null,
+      outputTokens: usage?.output_tokens ?? null,
+      images: data.length,
+    },
+    warnings: [],
+  };
+};
+
+/** @see https://platform.openai.com/docs/guides/error-codes (2026-11-21) */
+const errorSchema = z.object({
+  error: z.object({ message: z.string().nullish(), type: z.string().nullish(), code: z.string().nullish() }),
+});
+
+type Verdict = Pick<Refusal, 'code' | 'scope'>;
+
+const outOfMoney: Verdict = { code: 'provider_insufficient_funds', scope: 'credential' };
+const contentRejected: Verdict = { code: 'provider_content_rejected', scope: 'request' };
+
+/** The code counts before the status: `insufficient_quota` comes as 429 and is money, not rate. */
+const verdicts: Record<string, Verdict> = {
+  insufficient_quota: outOfMoney,
+  billing_hard_limit_reached: outOfMoney,
+  billing_not_active: outOfMoney,
+  moderation_blocked: contentRejected,
+  content_policy_violation: contentRejected,
+  content_filter: contentRejected,
+  model_not_found: { code: 'provider_model_not_found', scope: 'model' },
+  invalid_api_key: { code: 'provider_auth', scope: 'credential' },
+};
+
+const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Go's durations, as in `x-ratelimit-reset-requests: 6m0s` or `120ms`. */
+export const parseGoDuration = (text: string): number | null => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length === 0) return null;
+  return Math.ceil(parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (unitMs[unit ?? ''] ?? 0), 0));
+};
+
+/** Without retry-after, the window that is used up tells when to come back. */
+const readReset = (headers: Record<string, string>): number | null => {
+  const resets = ['requests', 'tokens']
+    .filter((kind) => headers[`x-ratelimit-remaining-${kind}`] === '0')
+    .map((kind) => parseGoDuration(headers[`x-ratelimit-reset-${kind}`] ?? ''))
+    .filter((value) => value !== null);
+  return resets.length === 0 ? null : Math.max(...resets);
+};
+
+export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
+  const error = errorSchema.safeParse(readJson(answer.text)).data?.error;
+  const refusal = refuseByStatus(answer, purpose, { message: error?.message ?? null, notAccepted: [503] });
+  const verdict = verdicts[error?.code ?? ''] ?? verdicts[error?.type ?? ''];
+  const retryAfterMs =
+    answer.status === 429 && verdict === undefined
+      ? (readRetryAfter(answer.headers) ?? readReset(answer.headers))
+      : readRetryAfter(answer.headers);
+  return { ...refusal, ...verdict, retryAfterMs };
+};

@@ -1,0 +1,11 @@
+import type { MediaInput } from '../domain/generation';
+
+export const toDataUri = (media: MediaInput): string => `data:${media.contentType};base64,${media.base64}`;
+
+type WithoutNulls<Body> = { [Key in keyof Body as null extends Body[Key] ? never : Key]: Body[Key] } & {
+  [Key in keyof Body as null extends Body[Key] ? Key : never]?: Exclude<Body[Key], null>;
+};
+
+/** `null` is our "left to the model"; on the wire that is an absent field. */
+export const withoutNulls = <Body extends Record<string, unknown>>(body: Body): WithoutNulls<Body> =>
+  Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as WithoutNulls<Body>;

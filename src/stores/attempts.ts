@@ -1,0 +1,357 @@
+import type { FailureCode } from '../domain/failure';
+import type { AttemptStatus, Usage } from '../domain/generation';
+import type { Money } from '../domain/money';
+import { nextAttempt, type AttemptPolicy, type LedgerEntry } from '../domain/next-attempt';
+import { inTransaction, type Database, type Transaction } from './database';
+import { Prisma, type Attempt } from './generated/client';
+import { lockGeneration, publish, type LockedGeneration } from './generations';
+
+export type AttemptKey = { generationId: string; number: number };
+
+/** Where a result waits: at the provider, already in our blob store, or (text) right here. */
+export type StoredOutput =
+  | { kind: 'url'; url: string; contentType: string | null; headers?: Record<string, string> }
+  | { kind: 'blob'; key: string; contentType: string; bytes: number; sha256: string }
+  | { kind: 'text'; text: string };
+
+export type AttemptRow = Attempt;
+
+export const operationOf = (attempt: AttemptRow): { id: string; [key: string]: unknown } =>
+  attempt.operation as { id: string };
+
+export const outputsOf = (attempt: AttemptRow): StoredOutput[] => (attempt.outputs ?? []) as StoredOutput[];
+
+const unique = ({ generationId, number }: AttemptKey) => ({ generationId_number: { generationId, number } });
+
+/** Reads without a lock: for steps that only look. */
+export const readAttempt = (database: Database | Transaction, key: AttemptKey): Promise<AttemptRow> =>
+  database.attempt.findUniqueOrThrow({ where: unique(key) });
+
+const attemptEvent = (attempt: AttemptRow) => ({
+  type: 'generation.attempt',
+  data: {
+    number: attempt.number,
+    provider: attempt.provider,
+    model: attempt.model,
+    status: attempt.status,
+    ...(attempt.errorCode !== null && { error: { code: attempt.errorCode, message: attempt.errorMessage } }),
+  },
+});
+
+export type AttemptPatch = Prisma.AttemptUpdateInput;
+
+/** Under the generation's lock: writes the row and appends its event. */
+const write = async (
+  transaction: Transaction,
+  generation: LockedGeneration,
+  { key, patch }: { key: AttemptKey; patch: AttemptPatch },
+): Promise<AttemptRow> => {
+  const attempt = await transaction.attempt.update({ where: unique(key), data: patch });
+  if (patch.status !== undefined) await publish(transaction, generation, { events: [attemptEvent(attempt)] });
+  return attempt;
+};
+
+export type Plan =
+  | { action: 'stop' }
+  | { action: 'attempt'; number: number; provider: string; model: string };
+
+const toEntry = (attempt: AttemptRow): LedgerEntry => ({
+  number: attempt.number,
+  model: attempt.model,
+  status: attempt.status as AttemptStatus,
+  errorCode: attempt.errorCode as FailureCode | null,
+  estimatedUsd: attempt.estimatedUsd.toFixed(),
+  takesOver: attempt.takesOver,
+});
+
+/** What moves with paid work when a later attempt becomes its owner. */
+const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
+  status: from.status,
+  credential: from.credential,
+  operationId: from.operationId,
+  operation: from.operation ?? Prisma.DbNull,
+  outputs: from.outputs ?? Prisma.DbNull,
+  usage: from.usage ?? Prisma.DbNull,
+  costUsd: from.costUsd,
+  providerRequestId: from.providerRequestId,
+  sentAt: from.sentAt,
+  sendTimeoutMs: from.sendTimeoutMs,
+  submittedAt: from.submittedAt,
+});
+
+/** One owner at any time: the loser's handle is cleared in the statement before the winner gets it. */
+const handOver = async (
+  transaction: Transaction,
+  generation: LockedGeneration,
+  { from, to }: { from: AttemptRow; to: AttemptKey },
+): Promise<AttemptRow> => {
+  await write(transaction, generation, {
+    key: from,
+    patch: { status: 'superseded', supersededBy: to.number, operationId: null, costUsd: null, endedAt: generation.now },
+  });
+  return write(transaction, generation, { key: to, patch: { ...possession(from), takesOver: null } });
+};
+
+const isPaid = (attempt: AttemptRow): boolean => attempt.status === 'submitted' || attempt.status === 'succeeded';
+
+/**
+ * Allocates the next attempt. Also what makes a reset or a re-run safe: what an earlier attempt sent or paid for is
+ * taken over, and the earlier one is fenced. `priceVersionOf` names the price row of a model.
+ */
+export const planAttempt = (
+  database: Database,
+  generationId: string,
+  { policyOf, priceVersionOf }: { policyOf: (g: LockedGeneration) => AttemptPolicy; priceVersionOf: (model: string) => string },
+): Promise<Plan> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, generationId);
+    const attempts = await transaction.attempt.findMany({ where: { generationId }, orderBy: { number: 'asc' } });
+    const latest = attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
+    const candidates = (generation.decision?.candidates ?? []).filter(({ excluded }) => excluded === null);
+    const next = nextAttempt(attempts.map(toEntry), candidates, policyOf(generation));
+    const untouched = !latest || latest.status === 'planned';
+    if (!next || (generation.cancelRequestedAt !== null && untouched)) return { action: 'stop' };
+    const { model, provider, estimatedCostUsd } = next.candidate;
+    const number = (attempts.at(-1)?.number ?? 0) + 1;
+    const created = await transaction.attempt.create({
+      data: {
+        generationId,
+        number,
+        model,
+        provider,
+        estimatedUsd: estimatedCostUsd,
+        priceVersion: priceVersionOf(model),
+        takesOver: next.takesOver,
+      },
+    });
+    await publish(transaction, generation, { phase: 'submitting', progress: null, events: [attemptEvent(created)] });
+    if (latest) await replace(transaction, generation, { latest, by: created });
+    return { action: 'attempt', number, provider, model };
+  });
+
+const replace = async (
+  transaction: Transaction,
+  generation: LockedGeneration,
+  { latest, by }: { latest: AttemptRow; by: AttemptRow },
+): Promise<void> => {
+  if (isPaid(latest)) await handOver(transaction, generation, { from: latest, to: by });
+  else if (latest.status === 'planned')
+    await write(transaction, generation, {
+      key: latest,
+      patch: { status: 'superseded', supersededBy: by.number, endedAt: generation.now },
+    });
+  // a sender may still be at it: it is fenced, keeps its row for a late answer, and `by` settles it first
+  else if (latest.status === 'submitting')
+    await write(transaction, generation, { key: latest, patch: { supersededBy: by.number } });
+};
+
+export type Taken = { attempt: AttemptRow; generation: LockedGeneration };
+
+export type Take =
+  /** Ours to send, now. `attempt.epoch` fences whoever took it before. */
+  | ({ kind: 'taken' } & Taken)
+  /** Sent earlier or ended: nothing to send. */
+  | ({ kind: 'recorded' } & Taken)
+  /** `subject` was sent by somebody who did not tell how it went; decide nothing before `waitMs` is over. */
+  | ({ kind: 'unresolved'; subject: AttemptRow; waitMs: number } & Taken)
+  | { kind: 'fenced' };
+
+/** How long an answer may still come in after the sender's own deadline, in ms. */
+const settlingMs = 5_000;
+
+const unresolved = (subject: AttemptRow, { generation, attempt }: Taken): Take => {
+  const silentFrom = (subject.sentAt?.getTime() ?? 0) + (subject.sendTimeoutMs ?? 0) + settlingMs;
+  return { kind: 'unresolved', subject, waitMs: Math.max(0, silentFrom - generation.now.getTime()), generation, attempt };
+};
+
+/** What became of the attempt this one takes over; `null` when this one may go on to send. */
+const settlePredecessor = async (transaction: Transaction, taken: Taken): Promise<Take | null> => {
+  const { attempt, generation } = taken;
+  if (attempt.takesOver === null) return null;
+  const earlier = await readAttempt(transaction, { generationId: attempt.generationId, number: attempt.takesOver });
+  if (earlier.status === 'submitting') return unresolved(earlier, taken);
+  if (isPaid(earlier)) {
+    const owner = await handOver(transaction, generation, { from: earlier, to: attempt });
+    return { kind: 'recorded', attempt: owner, generation };
+  }
+  if (earlier.status === 'ambiguous') {
+    // the policy decides on the lost answer, not on this attempt, which never sent anything
+    await write(transaction, generation, { key: attempt, patch: { status: 'superseded', endedAt: generation.now } });
+    return { kind: 'recorded', attempt: earlier, generation };
+  }
+  return null;
+};
+
+/** Lets go what has not been sent: cancelled by the caller, or past its deadline. Free of charge. */
+const letGo = async (transaction: Transaction, { attempt, generation }: Taken): Promise<Take> => {
+  const patch = { status: 'canceled', endedAt: generation.now, costUsd: '0' };
+  return { kind: 'recorded', attempt: await write(transaction, generation, { key: attempt, patch }), generation };
+};
+
+/**
+ * The first half of submit-once: commits "about to send" before anything is sent. Whoever comes after finds
+ * `submitting` and knows that a request may be out.
+ */
+export const takeAttempt = (
+  database: Database,
+  key: AttemptKey,
+  { credential, sendTimeoutMs }: { credential: string; sendTimeoutMs: number },
+): Promise<Take> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    const taken = { attempt, generation };
+    if (attempt.supersededBy !== null) return { kind: 'fenced' };
+    if (attempt.status === 'submitting') return unresolved(attempt, taken);
+    if (attempt.status !== 'planned') return { kind: 'recorded', ...taken };
+    const earlier = await settlePredecessor(transaction, taken);
+    if (earlier) return earlier;
+    if (generation.cancelRequestedAt !== null || generation.now > generation.deadlineAt)
+      return letGo(transaction, taken);
+    const patch = { status: 'submitting', epoch: attempt.epoch + 1, sentAt: generation.now, sendTimeoutMs, credential };
+    return { kind: 'taken', attempt: await write(transaction, generation, { key, patch }), generation };
+  });
+
+/** Puts a take back that was never sent. */
+export const untakeAttempt = (database: Database, key: AttemptKey, epoch: number): Promise<void> =>
+  recordIf(database, key, {
+    when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
+    patch: { status: 'planned', sentAt: null },
+  }).then(() => undefined);
+
+/** Writes `patch` if the row is still as `when` wants it; `null` when it is not. */
+export const recordIf = (
+  database: Database,
+  key: AttemptKey,
+  { when, patch }: { when: (attempt: AttemptRow) => boolean; patch: AttemptPatch },
+): Promise<AttemptRow | null> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    if (!when(attempt)) return null;
+    return write(transaction, generation, { key, patch });
+  });
+
+export type Answer = { operation?: { id: string }; providerRequestId: string | null };
+
+/** Also from `ambiguous`: an answer that arrives late is still the answer. */
+const awaitsAnswer = (attempt: AttemptRow): boolean =>
+  attempt.status === 'submitting' || (attempt.status === 'ambiguous' && attempt.supersededBy === null);
+
+/** The provider took it and works on it. `null`: the row has moved on; the operation has no owner here. */
+export const recordSubmitted = (
+  database: Database,
+  key: AttemptKey,
+  answer: { operation: { id: string }; providerRequestId: string | null },
+): Promise<AttemptRow | null> =>
+  recordIf(database, key, {
+    when: awaitsAnswer,
+    patch: {
+      status: 'submitted',
+      operationId: answer.operation.id,
+      operation: answer.operation as Prisma.InputJsonObject,
+      providerRequestId: answer.providerRequestId,
+      submittedAt: new Date(),
+      errorCode: null,
+      errorMessage: null,
+      possibleCostUsd: null,
+    },
+  });
+
+export type Result = {
+  outputs: StoredOutput[];
+  usage: Usage;
+  costUsd: Money | null;
+  providerRequestId: string | null;
+  warnings: string[];
+};
+
+/** The provider is done. From `submitting` (it answered at once) or `submitted` (a look told). */
+export const recordSucceeded = (database: Database, key: AttemptKey, result: Result): Promise<AttemptRow | null> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    if (!awaitsAnswer(attempt) && attempt.status !== 'submitted') return null;
+    await publish(transaction, generation, {
+      phase: 'storing',
+      progress: 100,
+      ...(result.warnings.length > 0 && { warnings: result.warnings }),
+    });
+    return write(transaction, generation, {
+      key,
+      patch: {
+        status: 'succeeded',
+        outputs: result.outputs as Prisma.InputJsonArray,
+        usage: result.usage,
+        costUsd: result.costUsd,
+        possibleCostUsd: result.costUsd === null ? attempt.estimatedUsd : null,
+        ...(result.providerRequestId !== null && { providerRequestId: result.providerRequestId }),
+        submittedAt: attempt.submittedAt ?? new Date(),
+        endedAt: new Date(),
+      },
+    });
+  });
+
+export type Ending = {
+  status: 'failed' | 'canceled' | 'ambiguous' | 'rejected';
+  code: FailureCode | null;
+  message: string;
+  /** `null`: not known; the estimate then stands as a possible cost. */
+  costUsd: Money | null;
+  from: readonly AttemptStatus[];
+};
+
+/** Ends an attempt without a result. `null` when it had ended otherwise. */
+export const recordEnding = (database: Database, key: AttemptKey, ending: Ending): Promise<AttemptRow | null> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    if (!ending.from.includes(attempt.status as AttemptStatus)) return null;
+    return write(transaction, generation, {
+      key,
+      patch: {
+        status: ending.status,
+        errorCode: ending.code,
+        errorMessage: ending.code === null ? null : ending.message,
+        costUsd: ending.costUsd,
+        possibleCostUsd: ending.costUsd === null ? attempt.estimatedUsd : null,
+        endedAt: new Date(),
+      },
+    });
+  });
+
+/** Known not accepted: free to be sent again. `counts` is false for rate limits, which use up no try. */
+export const recordNotAccepted = (
+  database: Database,
+  key: AttemptKey,
+  { code, message, counts }: { code: FailureCode; message: string; counts: boolean },
+): Promise<AttemptRow | null> =>
+  recordIf(database, key, {
+    when: (attempt) => attempt.status === 'submitting',
+    patch: {
+      status: 'planned',
+      submitErrors: { increment: counts ? 1 : 0 },
+      errorCode: code,
+      errorMessage: message,
+      sentAt: null,
+    },
+  });
+
+/** One look came back: progress for the customer, and the count of failed looks starts again. */
+export const recordLook = (database: Database, key: AttemptKey, progress: number | null): Promise<void> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    await transaction.attempt.updateMany({ where: { ...key, pollErrors: { gt: 0 } }, data: { pollErrors: 0 } });
+    await publish(transaction, generation, { phase: 'polling', ...(progress !== null && { progress }) });
+  });
+
+/** Returns how many looks in a row have failed. */
+export const recordFailedLook = async (database: Database, key: AttemptKey): Promise<number> => {
+  const attempt = await database.attempt.update({ where: unique(key), data: { pollErrors: { increment: 1 } } });
+  return attempt.pollErrors;
+};
+
+/** Replaces links that died with fresh ones. */
+export const replaceOutputs = async (database: Database, key: AttemptKey, outputs: StoredOutput[]): Promise<void> => {
+  await database.attempt.update({ where: unique(key), data: { outputs: outputs as Prisma.InputJsonArray } });
+};

@@ -1,0 +1,159 @@
+import {
+  Client,
+  Connection,
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import type { ClientConnectConfig } from '@temporalio/envconfig';
+import type { WorkflowPort } from './activities/dependencies';
+import type { generate, reconcile, watch } from './workflows';
+import {
+  generationWorkflowId,
+  reconcileScheduleId,
+  searchAttributes,
+  taskQueues,
+  watchWorkflowId,
+} from './workflows/messages';
+
+/** A start that is not answered by then is tried again later; the row is committed, nothing is lost. */
+const startTimeoutMs = 1_000;
+const callTimeoutMs = 5_000;
+
+const unknownAttribute = /search attribute/i;
+const alreadyExists = 6; // gRPC
+
+/** `INDEXED_VALUE_TYPE_KEYWORD`. */
+const keyword = 2;
+
+export type Temporal = WorkflowPort & {
+  isReachable(): Promise<boolean>;
+  /** Registers our search attributes, where the server allows it, and the schedule that reconciles. */
+  prepare(settings: { reconcileEverySeconds: number }): Promise<void>;
+  close(): Promise<void>;
+};
+
+type State = { client: Client; searchable: boolean };
+
+type Start = { id: string; tenantId: string; medium: string };
+
+const startOnce = async (state: State, { id, tenantId, medium }: Start): Promise<void> => {
+  const { client, searchable } = state;
+  await client.withDeadline(Date.now() + startTimeoutMs, () =>
+    client.workflow.start<typeof generate>('generate', {
+      taskQueue: taskQueues.generations,
+      workflowId: generationWorkflowId(id),
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      args: [{ generationId: id, searchable }],
+      staticSummary: `${medium} · tenant ${tenantId}`,
+      priority: { fairnessKey: tenantId.slice(0, 64) },
+      ...(searchable && {
+        searchAttributes: { SureshotTenant: [tenantId], SureshotMedium: [medium], SureshotStatus: ['queued'] },
+      }),
+    }),
+  );
+};
+
+const start = async (state: State, generation: Start): Promise<'started' | 'exists'> => {
+  try {
+    await startOnce(state, generation);
+    return 'started';
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'exists';
+    const detail = `${(error as Error).message} ${((error as Error).cause as Error | undefined)?.message ?? ''}`;
+    if (!state.searchable || !unknownAttribute.test(detail)) throw error;
+    state.searchable = false;
+    return start(state, generation);
+  }
+};
+
+const registerSearchAttributes = async ({ client }: State, namespace: string): Promise<void> => {
+  const names = Object.fromEntries(searchAttributes.map((name) => [name, keyword]));
+  try {
+    await client.connection.operatorService.addSearchAttributes({ namespace, searchAttributes: names });
+  } catch (error) {
+    // hosted servers leave this to their own console: starts then go without
+    if ((error as { code?: number }).code !== alreadyExists) return;
+  }
+};
+
+const createSchedule = async ({ client }: State, everySeconds: number): Promise<void> => {
+  const spec = { intervals: [{ every: everySeconds * 1000 }] };
+  const action = {
+    type: 'startWorkflow',
+    workflowType: 'reconcile' satisfies (typeof reconcile)['name'],
+    workflowId: reconcileScheduleId,
+    taskQueue: taskQueues.generations,
+    workflowExecutionTimeout: '15 minutes',
+  } as const;
+  const policies = { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' } as const;
+  try {
+    await client.schedule.create({ scheduleId: reconcileScheduleId, spec, action, policies });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await client.schedule.getHandle(reconcileScheduleId).update((previous) => ({ ...previous, spec, action, policies }));
+  }
+};
+
+const isClosed = async ({ client }: State, generationId: string): Promise<boolean> => {
+  try {
+    const { status } = await client.workflow.getHandle(generationWorkflowId(generationId)).describe();
+    return status.name !== 'RUNNING' && status.name !== 'PAUSED';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return true;
+    throw error;
+  }
+};
+
+const startWatch = async ({ client }: State, key: { generationId: string; number: number }): Promise<void> => {
+  try {
+    await client.workflow.start<typeof watch>('watch', {
+      taskQueue: taskQueues.generations,
+      workflowId: watchWorkflowId(key.generationId, key.number),
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      args: [key],
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+};
+
+/** Lazy: works, and answers quickly, while the server is away. */
+export const connectTemporal = ({ connectionOptions, namespace = 'default' }: ClientConnectConfig): Temporal => {
+  const { address, tls, apiKey, metadata } = connectionOptions;
+  const connection = Connection.lazy({
+    connectTimeout: startTimeoutMs,
+    ...(address !== undefined && { address }),
+    ...(tls !== undefined && tls !== null && { tls }),
+    ...(apiKey !== undefined && { apiKey }),
+    ...(metadata !== undefined && { metadata: metadata as Record<string, string> }),
+  });
+  const state: State = { client: new Client({ connection, namespace }), searchable: true };
+  const within = <Result>(work: () => Promise<Result>): Promise<Result> =>
+    state.client.withDeadline(Date.now() + callTimeoutMs, work);
+  return {
+    start: (generation) => start(state, generation),
+    cancel: (generationId) =>
+      within(async () => {
+        try {
+          await state.client.workflow.getHandle(generationWorkflowId(generationId)).cancel();
+        } catch (error) {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+        }
+      }),
+    isClosed: (generationId) => within(() => isClosed(state, generationId)),
+    watch: (key) => within(() => startWatch(state, key)),
+    isReachable: () =>
+      state.client.withDeadline(Date.now() + startTimeoutMs, () => connection.workflowService.getSystemInfo({})).then(
+        () => true,
+        () => false,
+      ),
+    prepare: async ({ reconcileEverySeconds }) => {
+      await within(() => registerSearchAttributes(state, namespace));
+      await within(() => createSchedule(state, reconcileEverySeconds));
+    },
+    close: () => connection.close(),
+  };
+};

@@ -1,0 +1,33 @@
+import path from 'node:path';
+import { NativeConnection } from '@temporalio/worker';
+import { readProcessConfig } from './config';
+import { createWorkerDependencies } from './dependencies';
+import { runProcess } from './run-process';
+import { applyMigrations } from './stores/migrations';
+import { createWorkers, routeTemporalLog } from './workers';
+
+/** `npm run start:worker`: workflows and activities of all four task queues. */
+runProcess(async () => {
+  const config = readProcessConfig(process.env);
+  await applyMigrations(config.databaseUrl);
+  const { dependencies, temporal, close } = createWorkerDependencies(config);
+  routeTemporalLog(dependencies);
+  const { connectionOptions, namespace = 'default' } = config.temporal;
+  const connection = await NativeConnection.connect(connectionOptions);
+  const workers = await createWorkers(dependencies, {
+    connection,
+    namespace,
+    workflowBundle: { codePath: path.join(__dirname, 'workflow-bundle.js') },
+  });
+  await temporal.prepare({ reconcileEverySeconds: config.settings.reconcile.everySeconds });
+  const ended = Promise.all(workers.map((worker) => worker.run())).then(() => undefined);
+  return {
+    ended,
+    stop: async () => {
+      for (const worker of workers) worker.shutdown();
+      await ended;
+      await connection.close();
+      await close();
+    },
+  };
+});

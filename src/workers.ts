@@ -1,0 +1,66 @@
+import { makeTelemetryFilterString, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createActivities } from './activities';
+import type { Dependencies } from './activities/dependencies';
+import { taskQueues } from './workflows/messages';
+
+type Shared = Pick<WorkerOptions, 'connection' | 'namespace' | 'workflowBundle'>;
+
+/** How many run at once in one process. Looks are short, transfers fill the line. */
+const concurrency = { generations: 100, providers: 200, polls: 100, transfers: 20 };
+
+/** A submit in flight may finish while the process stops; killing it would leave its fate unknown. */
+const longestSubmitMs = ({ models, providers, settings }: Dependencies): number =>
+  Math.max(
+    settings.submitTimeoutMs,
+    ...providers
+      .filter((provider) => !provider.check)
+      .flatMap(({ id }) => models.filter((model) => model.provider === id))
+      .map((model) => model.maximumSeconds * 1000),
+  );
+
+/** The SDK's own log goes where ours goes. */
+export const routeTemporalLog = ({ logger }: Pick<Dependencies, 'logger'>): void => {
+  const write = (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: object) =>
+    logger[level](fields ?? {}, message);
+  Runtime.install({
+    logger: {
+      log: (level, message, fields) => write(level.toLowerCase() as 'info')(message, fields),
+      trace: write('trace'),
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+    },
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }), forward: {} } },
+  });
+};
+
+/** One worker a task queue: provider calls, looks and transfers cannot crowd each other or the workflows out. */
+export const createWorkers = (dependencies: Dependencies, { workflowBundle, ...shared }: Shared): Promise<Worker[]> => {
+  const activities = createActivities(dependencies);
+  const graceMs = longestSubmitMs(dependencies) + 5_000;
+  const forActivities = (taskQueue: 'providers' | 'polls' | 'transfers', shutdownGraceTime: number) =>
+    Worker.create({
+      ...shared,
+      taskQueue,
+      activities,
+      shutdownGraceTime,
+      maxConcurrentActivityTaskExecutions: concurrency[taskQueue],
+    });
+  return Promise.all([
+    Worker.create({
+      ...shared,
+      ...(workflowBundle && { workflowBundle }),
+      taskQueue: taskQueues.generations,
+      activities,
+      maxCachedWorkflows: 1_000,
+      maxConcurrentLocalActivityExecutions: concurrency.generations,
+      // a killed worker's workflows move on to another one after this long
+      stickyQueueScheduleToStartTimeout: '5 seconds',
+      shutdownGraceTime: 10_000,
+    }),
+    forActivities(taskQueues.providers, graceMs),
+    forActivities(taskQueues.polls, 10_000),
+    forActivities(taskQueues.transfers, 1_000),
+  ]);
+};

@@ -1,0 +1,50 @@
+import {
+  CancellationScope,
+  isCancellation,
+  ParentClosePolicy,
+  setCurrentDetails,
+  sleep,
+  startChild,
+} from '@temporalio/workflow';
+import type { AttemptStep } from '../domain/attempt-step';
+import { watchWorkflowId, type AttemptInput } from './messages';
+import { lookUntilEnded } from './looking';
+import { submitTo, transferFrom } from './proxies';
+import type { watch } from './watch';
+
+const tell = (input: AttemptInput, phase: string): void =>
+  setCurrentDetails(`${input.model}, attempt ${input.number}: ${phase}. Safe to reset: yes, on the parent.`);
+
+/** What may still run at the provider gets a workflow of its own, which outlives the generation. */
+const leaveToWatch = ({ generationId, number }: AttemptInput) =>
+  CancellationScope.nonCancellable(() =>
+    startChild<typeof watch>('watch', {
+      workflowId: watchWorkflowId(generationId, number),
+      args: [{ generationId, number }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    }),
+  );
+
+/** One provider, one paid submit: submit → poll → store. Ends with a tagged outcome, never with an error. */
+export async function attempt(input: AttemptInput): Promise<AttemptStep> {
+  const key = { generationId: input.generationId, number: input.number };
+  tell(input, 'submitting');
+  // never cut off: an answer that nobody waits for is paid work that nobody knows of
+  let step = await CancellationScope.nonCancellable(() => submitTo(input)(key));
+  try {
+    if (step.state === 'pending') {
+      tell(input, 'polling');
+      if (step.pollAfterMs > 0) await sleep(step.pollAfterMs);
+      step = await lookUntilEnded(input);
+    }
+    if (step.state === 'succeeded') {
+      tell(input, 'storing');
+      step = await transferFrom(input)(key);
+    }
+    return step;
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    await leaveToWatch(input);
+    return { state: 'canceled' };
+  }
+}

@@ -1,0 +1,73 @@
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  setCurrentDetails,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { AttemptStep } from '../domain/attempt-step';
+import type { Plan } from '../stores/attempts';
+import type { attempt } from './attempt';
+import { attemptWorkflowId, type GenerateInput } from './messages';
+import { ledger } from './proxies';
+
+type Planned = Extract<Plan, { action: 'attempt' }>;
+
+const tell = (lines: Record<string, string | number>): void =>
+  setCurrentDetails(
+    ['| | |', '|---|---|', ...Object.entries(lines).map(([name, value]) => `| ${name} | ${value} |`)].join('\n'),
+  );
+
+const runAttempt = async ({ generationId }: GenerateInput, plan: Planned): Promise<AttemptStep['state'] | 'closed'> => {
+  try {
+    const step = await executeChild<typeof attempt>('attempt', {
+      workflowId: attemptWorkflowId(generationId, plan.number),
+      args: [{ generationId, number: plan.number, provider: plan.provider, model: plan.model }],
+      staticSummary: `${plan.model} · attempt ${plan.number}`,
+      // a cancelled parent publishes at once; the child stays to stop what runs at the provider
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    });
+    return step.state;
+  } catch (error) {
+    if (CancellationScope.current().consideredCancelled) throw error;
+    // terminated or timed out: it told nothing, the ledger knows how far it came
+    return 'closed';
+  }
+};
+
+const attemptUntilDone = async (input: GenerateInput): Promise<void> => {
+  for (;;) {
+    const plan = await ledger.planAttempt({ generationId: input.generationId });
+    if (plan.action === 'stop') return;
+    tell({ phase: 'attempt', attempt: plan.number, model: plan.model, 'safe to reset': 'yes' });
+    if (input.searchable) upsertSearchAttributes({ SureshotProvider: [plan.provider], SureshotStatus: ['running'] });
+    const state = await runAttempt(input, plan);
+    if (state === 'succeeded' || state === 'canceled') return;
+  }
+};
+
+/**
+ * One generation: analyze → choose → attempt after attempt → settle. It only orders the steps: what they decide they
+ * decide from the ledger, so that a reset from the Web UI, a re-run and a crash all come to the same answer.
+ */
+export async function generate(input: GenerateInput): Promise<{ status: string }> {
+  const { generationId } = input;
+  let canceled = false;
+  try {
+    tell({ phase: 'choose', 'safe to reset': 'yes' });
+    await ledger.analyzeRequest({ generationId, runId: workflowInfo().runId });
+    await ledger.chooseCandidates({ generationId });
+    await attemptUntilDone(input);
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    canceled = true;
+  }
+  const { status } = await CancellationScope.nonCancellable(() => ledger.settleGeneration({ generationId, canceled }));
+  if (input.searchable) upsertSearchAttributes({ SureshotStatus: [status] });
+  tell({ phase: 'ended', status, 'safe to reset': 'yes' });
+  return { status };
+}

@@ -1,0 +1,26 @@
+/** Names that clients, workers and the Web UI rely on: add, never rename. Ids derive from ids. */
+export const taskQueues = {
+  generations: 'generations',
+  providers: 'providers',
+  polls: 'polls',
+  transfers: 'transfers',
+} as const;
+
+export const generationWorkflowId = (generationId: string): string => `generation/${generationId}`;
+
+export const attemptWorkflowId = (generationId: string, number: number): string =>
+  `${generationWorkflowId(generationId)}/attempt/${number}`;
+
+export const watchWorkflowId = (generationId: string, number: number): string =>
+  `${attemptWorkflowId(generationId, number)}/watch`;
+
+export const searchAttributes = ['SureshotTenant', 'SureshotMedium', 'SureshotProvider', 'SureshotStatus'] as const;
+
+export const reconcileScheduleId = 'reconcile';
+
+/** `searchable`: the server knows our search attributes; naming one it does not know would fail the workflow's task. */
+export type GenerateInput = { generationId: string; searchable: boolean };
+
+export type AttemptInput = { generationId: string; number: number; provider: string; model: string };
+
+export type WatchInput = { generationId: string; number: number };

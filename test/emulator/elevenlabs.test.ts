@@ -1,0 +1,94 @@
+import { ElevenLabsClient, ElevenLabsError } from '@elevenlabs/elevenlabs-js';
+import { magicOf, postJson, readJson, useEmulator } from './support';
+
+const current = useEmulator();
+const george = 'JBFqnCBsd6RMkjVDRZzb';
+
+const clientOf = (apiKey = 'el-key'): ElevenLabsClient =>
+  new ElevenLabsClient({ apiKey, baseUrl: `${current().url}/elevenlabs`, maxRetries: 0 });
+
+const readAll = async (stream: ReadableStream<Uint8Array>): Promise<Uint8Array> => new Uint8Array(await new Response(stream).arrayBuffer());
+
+const statusOf = async (call: Promise<unknown>): Promise<unknown[]> => {
+  const error: unknown = await call.catch((caught: unknown) => caught);
+  if (!(error instanceof ElevenLabsError)) throw new Error('not refused');
+  const { detail } = error.body as { detail: { status?: string } };
+  return [error.statusCode, detail.status];
+};
+
+const convert = (text: string, extra: object = {}, key?: string): Promise<ReadableStream<Uint8Array>> =>
+  clientOf(key).textToSpeech.convert(george, { text, modelId: 'eleven_multilingual_v2', ...extra });
+
+test('speaks through the official client, with the headers that recovery needs', async () => {
+  const { data, rawResponse } = await clientOf().textToSpeech.convert(george, { text: 'Hello there.', modelId: 'eleven_flash_v2_5' }).withRawResponse();
+  expect(magicOf(await readAll(data))).toBe('mp3');
+  expect(rawResponse.headers.get('content-type')).toBe('audio/mpeg');
+  expect(rawResponse.headers.get('character-cost')).toBe('12');
+  const entry = { provider: 'elevenlabs', model: 'eleven_flash_v2_5', costUsd: '0.00048', state: 'succeeded' };
+  expect(await current().ledger()).toMatchObject([{ ...entry, operation: rawResponse.headers.get('request-id') }]);
+});
+
+test.each([
+  ['mp3_22050_32', 'mp3'],
+  ['wav_44100', 'WAVE'],
+  ['pcm_16000', 'unknown'],
+] as const)('speaks as %s', async (outputFormat, magic) => {
+  const bytes = await readAll(await convert('Hello there, how are you?', { outputFormat }));
+  expect(magicOf(bytes)).toBe(magic);
+});
+
+test('streams the same kind of file in parts', async () => {
+  const stream = await clientOf().textToSpeech.stream(george, { text: 'Hello there.' });
+  expect(magicOf(await readAll(stream))).toBe('mp3');
+});
+
+test('finds speech in the history after its answer was lost, and downloads the very bytes', async () => {
+  await current().addFault({ provider: 'elevenlabs', kind: 'drop_after_accept' });
+  await expect(convert('Lost words.')).rejects.toThrow();
+  const first = await readAll(await convert('Other words.'));
+  const { history } = await clientOf().history.list({ search: 'lost', voiceId: george, dateAfterUnix: 1 });
+  expect(history).toMatchObject([{ text: 'Lost words.', source: 'TTS', modelId: 'eleven_multilingual_v2' }]);
+  const all = await clientOf().history.list({ pageSize: 1 });
+  expect(all).toMatchObject({ hasMore: true, history: [{ text: 'Other words.' }] });
+  const again = await readAll(await clientOf().history.getAudio(all.history[0]?.historyItemId ?? ''));
+  expect(Buffer.compare(again, first)).toBe(0);
+  expect(await current().ledger()).toHaveLength(2);
+});
+
+test('keeps out of the history what is not logged', async () => {
+  await readAll(await convert('Private words.', { enableLogging: false }));
+  expect((await clientOf().history.list()).history).toEqual([]);
+});
+
+test('refuses in its own words', async () => {
+  expect(await statusOf(convert('Hi', {}, 'invalid'))).toEqual([401, 'invalid_api_key']);
+  expect(await statusOf(convert('Hi', {}, 'exhausted'))).toEqual([401, 'quota_exceeded']);
+  expect(await statusOf(convert('x'.repeat(10_001)))).toEqual([400, 'max_character_limit_exceeded']);
+  expect(await statusOf(convert('Hi', { modelId: 'eleven_unknown' }))).toEqual([400, 'model_not_found']);
+  expect(await statusOf(clientOf().textToSpeech.convert('nobody', { text: 'Hi' }))).toEqual([404, 'voice_not_found']);
+  expect(await statusOf(convert('[refuse]'))).toEqual([400, 'content_against_policy']);
+  expect(await statusOf(convert('[fail]'))).toEqual([500, 'internal_server_error']);
+  expect((await current().ledger()).map(({ state, costUsd }) => [state, costUsd])).toEqual([['failed', '0']]);
+});
+
+test('answers 422 as a list for a body that does not fit', async () => {
+  const url = `${current().url}/elevenlabs/v1/text-to-speech/${george}`;
+  const response = await postJson(url, { voice_settings: { speed: 3 } }, { 'xi-api-key': 'k' });
+  expect(response.status).toBe(422);
+  expect(await readJson(response)).toMatchObject({ detail: [{ loc: ['body', 'text'], type: 'missing' }, { loc: ['body', 'voice_settings', 'speed'] }] });
+});
+
+test('tells too many at once from a busy system', async () => {
+  await current().set({ latencyScale: 1, limits: { elevenlabs: { concurrent: 1 } } });
+  const first = convert('Hello.');
+  while ((await current().ledger()).length === 0) await fetch(`${current().url}/__emulator/health`);
+  expect(await statusOf(convert('Hello.'))).toEqual([429, 'too_many_concurrent_requests']);
+  await current().addFault({ provider: 'elevenlabs', kind: 'status', status: 429 });
+  expect(await statusOf(convert('Hello.'))).toEqual([429, 'system_busy']);
+  await readAll(await first);
+});
+
+test('lists the premade voices', async () => {
+  const { voices } = await clientOf().voices.getAll();
+  expect(voices.map(({ name }) => name)).toContain('George');
+});

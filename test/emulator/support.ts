@@ -1,0 +1,60 @@
+import { startEmulator, type Emulator } from '../../src/emulator/server';
+
+export interface Control {
+  url: string;
+  emulator: Emulator;
+  ledger: () => Promise<Record<string, unknown>[]>;
+  requests: (query?: string) => Promise<Record<string, unknown>[]>;
+  addFault: (fault: Record<string, unknown>) => Promise<Response>;
+  set: (settings: Record<string, unknown>) => Promise<Response>;
+  reset: () => Promise<Response>;
+}
+
+const readData = async (url: string): Promise<Record<string, unknown>[]> =>
+  ((await (await fetch(url)).json()) as { data: Record<string, unknown>[] }).data;
+
+export const postJson = (url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(url, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
+
+export const control = (emulator: Emulator): Control => {
+  const base = `${emulator.url}/__emulator`;
+  return {
+    url: emulator.url,
+    emulator,
+    ledger: () => readData(`${base}/ledger`),
+    requests: (query = '') => readData(`${base}/requests${query}`),
+    addFault: (fault) => postJson(`${base}/faults`, fault),
+    set: (settings) => postJson(`${base}/settings`, settings),
+    reset: () => fetch(`${base}/reset`, { method: 'POST' }),
+  };
+};
+
+/** An emulator for a test file, emptied before each test; latency 0 = everything is done at once. */
+export const useEmulator = (latencyScale = 0): (() => Control) => {
+  let current: Control | undefined;
+  beforeAll(async () => {
+    current = control(await startEmulator({ latencyScale }));
+  });
+  beforeEach(async () => {
+    await current?.reset();
+  });
+  afterAll(async () => {
+    await current?.emulator.close();
+  });
+  return () => {
+    if (current === undefined) throw new Error('the emulator is not running');
+    return current;
+  };
+};
+
+export const readJson = async (response: Response): Promise<Record<string, unknown>> =>
+  (await response.json()) as Record<string, unknown>;
+
+export const magicOf = (bytes: Uint8Array): string => {
+  const text = Buffer.from(bytes).toString('latin1');
+  if (text.startsWith('\x89PNG')) return 'png';
+  if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
+  if (text.slice(4, 8) === 'ftyp') return 'mp4';
+  if (text.startsWith('ID3')) return 'mp3';
+  return text.startsWith('RIFF') ? text.slice(8, 12) : 'unknown';
+};

@@ -1,0 +1,33 @@
+import { readRefusal, toOutcome } from '../../../src/providers/elevenlabs/wire';
+import { makeInput } from '../../support/provider-calls';
+
+const refused = (status: number, body: unknown) => ({ status, headers: {}, text: JSON.stringify(body) });
+const detail = (status: string) => ({ detail: { status, message: 'm' } });
+
+test.each([
+  [401, detail('quota_exceeded'), 'provider_insufficient_funds', 'credential', 'no'],
+  [401, detail('invalid_api_key'), 'provider_auth', 'credential', 'no'],
+  [403, detail('only_for_creator+'), 'provider_auth', 'credential', 'no'],
+  [400, detail('voice_not_found'), 'caller_invalid_request', 'request', 'no'],
+  [404, detail('voice_not_found'), 'caller_invalid_request', 'request', 'no'],
+  [400, detail('max_character_limit_exceeded'), 'caller_invalid_request', 'request', 'no'],
+  [422, { detail: [{ loc: ['body'], msg: 'bad', type: 'x' }] }, 'caller_invalid_request', 'request', 'no'],
+  [429, detail('too_many_concurrent_requests'), 'provider_rate_limited', 'credential', 'no'],
+  [429, detail('system_busy'), 'provider_overloaded', 'provider', 'no'],
+  [500, {}, 'provider_server_error', 'provider', 'unknown'],
+  [503, {}, 'provider_overloaded', 'provider', 'unknown'],
+])('reads %d %j as %s of the %s, accepted %s', (status, body, code, scope, accepted) => {
+  expect(readRefusal(refused(status, body), 'submit')).toMatchObject({ code, scope, accepted });
+});
+
+test.each([
+  ['text/html', new Uint8Array(5)],
+  ['application/json', new Uint8Array(5)],
+  ['audio/mpeg', new Uint8Array()],
+  ['audio/mpeg', new Uint8Array(Buffer.from('{}'))],
+  [null, new Uint8Array(5)],
+])('does not take %s for speech', (contentType, bytes) => {
+  expect(() => toOutcome({ bytes, contentType, characterCost: null }, makeInput())).toThrow(
+    expect.objectContaining({ code: 'provider_bad_response', accepted: 'unknown' }),
+  );
+});
