@@ -16,7 +16,11 @@ instance.exports.__wbindgen_start();
 const url = new URL('./schema.prisma', import.meta.url);
 const datamodel = { files: [{ path: 'schema.prisma', content: readFileSync(url, 'utf8') }] };
 const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPg({ connectionString: process.env.DATABASE_URL }));
-const schemaEngine = await engine.SchemaEngine.new({ datamodels: [['schema.prisma', datamodel.files[0].content]] }, () => {}, adapter);
+const schemaEngine = await engine.SchemaEngine.new(
+  { datamodels: [['schema.prisma', datamodel.files[0].content]] },
+  () => {},
+  adapter,
+);
 const { stdout } = await schemaEngine.diff({
   from: { tag: 'empty' },
   to: { tag: 'schemaDatamodel', ...datamodel },

@@ -177,7 +177,10 @@ const readTemporal = (environment: Environment, problems: Problems): ClientConne
   const apiKey = readVariable(environment, 'TEMPORAL_API_KEY', problems);
   if (apiKey !== undefined) overrideEnvVars['TEMPORAL_API_KEY'] = apiKey;
   try {
-    return loadClientConnectConfig({ overrideEnvVars, disableFile: overrideEnvVars['TEMPORAL_CONFIG_FILE'] === undefined });
+    return loadClientConnectConfig({
+      overrideEnvVars,
+      disableFile: overrideEnvVars['TEMPORAL_CONFIG_FILE'] === undefined,
+    });
   } catch (error) {
     problems.push(`the TEMPORAL_… variables cannot be used: ${(error as Error).message}`);
     return { connectionOptions: {} };
@@ -220,7 +223,11 @@ export const readProcessConfig = (environment: Environment): ProcessConfig => {
   if (!common) throw new ConfigError(problems);
   const databaseUrl = required(common.DATABASE_URL, 'DATABASE_URL is not set: a postgresql:// URL', problems);
   required(common.TEMPORAL_ADDRESS, 'TEMPORAL_ADDRESS is not set: host:port of the Temporal server', problems);
-  const secret = required(common.SURESHOT_SECRET, 'SURESHOT_SECRET is not set: at least 16 random characters', problems);
+  const secret = required(
+    common.SURESHOT_SECRET,
+    'SURESHOT_SECRET is not set: at least 16 random characters',
+    problems,
+  );
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     port: common.PORT,

@@ -6,16 +6,29 @@ import { parseDemoArguments, planDemo } from './embedded/demo-plan';
 import { runDemoGeneration } from './embedded/demo-generation';
 import { createDisplay } from './embedded/demo-display';
 import { projectFolder } from './embedded/entries';
-import { startStack } from './embedded/stack';
-import { runInTerminal } from './embedded/terminal';
-
-const interruptedExitCode = 130;
+import { startStack, type Stack } from './embedded/stack';
+import { interruptedExitCode, runInTerminal } from './embedded/terminal';
 
 /** Nothing of the user's configuration but where state may be kept: no key, no address, no port. */
 const demoEnvironment = (environment: NodeJS.ProcessEnv): Record<string, string> => {
   const base = environment['SURESHOT_HOME'] ?? '';
   const home = path.resolve(base === '' ? path.join(projectFolder, '.sureshot') : base, 'demo');
-  return { ...neutralEnvironment(environment), SURESHOT_HOME: home, PORT: '0', SURESHOT_EMULATOR: 'on', LOG_LEVEL: 'warn' };
+  return {
+    ...neutralEnvironment(environment),
+    SURESHOT_HOME: home,
+    PORT: '0',
+    SURESHOT_EMULATOR: 'on',
+    LOG_LEVEL: 'warn',
+  };
+};
+
+type Results = Awaited<ReturnType<typeof runDemoGeneration>>[];
+
+/** A stack that gave up answers nothing any more, so there is no use in waiting for the generations. */
+const waitForResults = async (work: Promise<Results>, stack: Stack): Promise<Results> => {
+  const failure = await Promise.race([work.then(() => null), stack.ended]);
+  if (failure) throw failure;
+  return work;
 };
 
 void runInTerminal(async ({ log, stopped, hastened }) => {
@@ -25,19 +38,23 @@ void runInTerminal(async ({ log, stopped, hastened }) => {
   const display = createDisplay(process.stdout);
   display.log(`starting the stack in ${config.home} …`);
   const stack = await startStack({ config, environment, log: display.log, stopped, hastened });
+  let results: Results;
   try {
-    const access = { apiUrl: stack.apiUrl, apiKey: stack.apiKey, outputFolder: path.join(stack.home, 'output'), stopped };
+    const access = {
+      apiUrl: stack.apiUrl,
+      apiKey: stack.apiKey,
+      outputFolder: path.join(stack.home, 'output'),
+      stopped,
+    };
     const plan = await planDemo(demo, access);
-    const results = Promise.all(plan.map((generation) => runDemoGeneration(generation, access, display)));
-    // A stack that gave up answers nothing any more: no use in waiting for the generations.
-    const failure = await Promise.race([results.then(() => null), stack.ended]);
-    display.finish();
-    if (failure) throw failure;
-    if (stopped.aborted) return interruptedExitCode;
-    for (const { line } of await results) log(line);
-    return (await results).every(({ succeeded }) => succeeded) ? 0 : 1;
+    const work = Promise.all(plan.map((generation) => runDemoGeneration(generation, access, display)));
+    results = await waitForResults(work, stack);
   } finally {
     display.finish();
     await stack.stop();
   }
+  // After everything else, so that scripts find them at the end.
+  for (const { line } of results) log(line);
+  if (stopped.aborted) return interruptedExitCode;
+  return results.every(({ succeeded }) => succeeded) ? 0 : 1;
 });

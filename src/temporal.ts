@@ -6,6 +6,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import type { WorkflowPort } from './activities/dependencies';
 import type { generate, reconcile, watch } from './workflows';
@@ -38,6 +39,9 @@ type State = { client: Client; searchable: boolean };
 
 type Start = { id: string; tenantId: string; medium: string };
 
+const keywords = (values: Record<string, string>): SearchAttributePair[] =>
+  Object.entries(values).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value }));
+
 const startOnce = async (state: State, { id, tenantId, medium }: Start): Promise<void> => {
   const { client, searchable } = state;
   await client.withDeadline(Date.now() + startTimeoutMs, () =>
@@ -50,7 +54,7 @@ const startOnce = async (state: State, { id, tenantId, medium }: Start): Promise
       staticSummary: `${medium} · tenant ${tenantId}`,
       priority: { fairnessKey: tenantId.slice(0, 64) },
       ...(searchable && {
-        searchAttributes: { SureshotTenant: [tenantId], SureshotMedium: [medium], SureshotStatus: ['queued'] },
+        typedSearchAttributes: keywords({ SureshotTenant: tenantId, SureshotMedium: medium, SureshotStatus: 'queued' }),
       }),
     }),
   );
@@ -93,7 +97,9 @@ const createSchedule = async ({ client }: State, everySeconds: number): Promise<
     await client.schedule.create({ scheduleId: reconcileScheduleId, spec, action, policies });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await client.schedule.getHandle(reconcileScheduleId).update((previous) => ({ ...previous, spec, action, policies }));
+    await client.schedule
+      .getHandle(reconcileScheduleId)
+      .update((previous) => ({ ...previous, spec, action, policies }));
   }
 };
 
@@ -128,7 +134,7 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
     ...(address !== undefined && { address }),
     ...(tls !== undefined && tls !== null && { tls }),
     ...(apiKey !== undefined && { apiKey }),
-    ...(metadata !== undefined && { metadata: metadata as Record<string, string> }),
+    ...(metadata !== undefined && { metadata }),
   });
   const state: State = { client: new Client({ connection, namespace }), searchable: true };
   const within = <Result>(work: () => Promise<Result>): Promise<Result> =>
@@ -146,10 +152,12 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
     isClosed: (generationId) => within(() => isClosed(state, generationId)),
     watch: (key) => within(() => startWatch(state, key)),
     isReachable: () =>
-      state.client.withDeadline(Date.now() + startTimeoutMs, () => connection.workflowService.getSystemInfo({})).then(
-        () => true,
-        () => false,
-      ),
+      state.client
+        .withDeadline(Date.now() + startTimeoutMs, () => connection.workflowService.getSystemInfo({}))
+        .then(
+          () => true,
+          () => false,
+        ),
     prepare: async ({ reconcileEverySeconds }) => {
       await within(() => registerSearchAttributes(state, namespace));
       await within(() => createSchedule(state, reconcileEverySeconds));

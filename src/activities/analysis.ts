@@ -40,7 +40,8 @@ const durationIn = (text: string): number | null => {
 const complexityOf = (text: string): number => {
   const words = text.split(/\s+/).filter(Boolean).length;
   const clauses = text.split(/[,;.]| and | while | then /i).length;
-  const score = 1 + Number(words > 12) + Number(words > 40) + Number(clauses > 3) + Number(firstMatch(text, motions) !== null);
+  const score =
+    1 + Number(words > 12) + Number(words > 40) + Number(clauses > 3) + Number(firstMatch(text, motions) !== null);
   return Math.min(5, score);
 };
 
@@ -49,8 +50,12 @@ const suggestionsFor = (request: GenerationRequest, text: string): string[] => {
   const visual = request.medium === 'video' || request.medium === 'image';
   return [
     ...(visual && words < 6 ? ['Add subject, setting and light: short prompts leave the look to chance.'] : []),
-    ...(visual && !styles.some((style) => text.toLowerCase().includes(style)) ? ['Name a style, for instance cinematic.'] : []),
-    ...(request.medium === 'video' && firstMatch(text, motions) === null ? ['Say how the camera or the subject moves.'] : []),
+    ...(visual && !styles.some((style) => text.toLowerCase().includes(style))
+      ? ['Name a style, for instance cinematic.']
+      : []),
+    ...(request.medium === 'video' && firstMatch(text, motions) === null
+      ? ['Say how the camera or the subject moves.']
+      : []),
   ];
 };
 
@@ -62,7 +67,11 @@ export const analyzeLocally = (request: GenerationRequest): Analysis => {
     source: 'local',
     degraded: false,
     language: detect(text) || 'und',
-    subject: text.split(/[,.;\n]/)[0]?.trim().slice(0, 120) ?? '',
+    subject:
+      text
+        .split(/[,.;\n]/)[0]
+        ?.trim()
+        .slice(0, 120) ?? '',
     style: styles.find((style) => text.toLowerCase().includes(style)) ?? null,
     motion: request.medium === 'video' ? firstMatch(text, motions) : null,
     durationSeconds: request.input.durationSeconds ?? durationIn(text),

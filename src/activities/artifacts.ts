@@ -24,7 +24,11 @@ type Fault = 'gone' | 'refused';
 
 const plainType = (contentType: string): string => contentType.split(';')[0]?.trim() ?? contentType;
 
-const fetchInto = async (dependencies: Dependencies, work: Work, target: { url: string; key: string; headers?: Record<string, string> }) => {
+const fetchInto = async (
+  dependencies: Dependencies,
+  work: Work,
+  target: { url: string; key: string; headers?: Record<string, string> },
+) => {
   const answer = await dependencies.download(target.url, {
     ...(target.headers && { headers: target.headers }),
     deadlineMs: downloadTimeoutMs,
@@ -59,7 +63,11 @@ const storeOne = async (
   return { index, key, contentType: plainType(type), ...stored };
 };
 
-const storeAll = async (dependencies: Dependencies, work: Work, outputs: readonly StoredOutput[]): Promise<NewArtifact[]> => {
+const storeAll = async (
+  dependencies: Dependencies,
+  work: Work,
+  outputs: readonly StoredOutput[],
+): Promise<NewArtifact[]> => {
   const artifacts: NewArtifact[] = [];
   for (const [index, output] of outputs.entries())
     artifacts.push(await storeOne(dependencies, work, { output, index }));
@@ -103,7 +111,13 @@ const lose = async (dependencies: Dependencies, work: Work, error: Error): Promi
   const message = `the result could not be fetched: ${error.message}`;
   const { costUsd } = work.attempt;
   const cost = costUsd === null ? null : costUsd.toFixed();
-  const ending = { status: 'failed', code: 'provider_result_lost', message, costUsd: cost, from: ['succeeded'] } as const;
+  const ending = {
+    status: 'failed',
+    code: 'provider_result_lost',
+    message,
+    costUsd: cost,
+    from: ['succeeded'],
+  } as const;
   await recordEnding(dependencies.database, work.key, ending);
   return stepOf(await readAttempt(dependencies.database, work.key));
 };

@@ -77,4 +77,3 @@ export const findCredential = (
 
 export const traceOf = ({ generationId, number }: { generationId: string; number: number }): string =>
   `${generationId}-${number}`;
-

@@ -43,13 +43,20 @@ const translate = (error: unknown, name: string): unknown => {
 };
 
 const bind =
-  (name: string, activity: (dependencies: Dependencies, ...input: never[]) => Promise<unknown>, dependencies: Dependencies) =>
+  (
+    name: string,
+    activity: (dependencies: Dependencies, ...input: never[]) => Promise<unknown>,
+    dependencies: Dependencies,
+  ) =>
   async (...input: never[]): Promise<unknown> => {
     try {
       return await activity(dependencies, ...input);
     } catch (error) {
       if (!(error instanceof ApplicationFailure)) {
-        dependencies.logger.warn({ activity: name, input, error: (error as Error).message }, 'activity failed; it is retried');
+        dependencies.logger.warn(
+          { activity: name, input, error: (error as Error).message },
+          'activity failed; it is retried',
+        );
       }
       throw translate(error, name);
     }

@@ -77,13 +77,19 @@ export const pollAttempt = async (
   throw comeBackLater('not_ready', delayFor(dependencies, work, outcome.retryAfterMs ?? null));
 };
 
-const look = async (dependencies: Dependencies, { provider, model, attempt, call }: Work): Promise<Outcome | ProviderError> => {
+const look = async (
+  dependencies: Dependencies,
+  { provider, model, attempt, call }: Work,
+): Promise<Outcome | ProviderError> => {
   try {
     if (!provider.check) throw new Error(`${provider.id} has no operations to look at`);
     return await provider.check(model, operationOf(attempt), call);
   } catch (error) {
     if (error instanceof ProviderError) return error;
-    dependencies.logger.error({ attempt: call.trace, error: (error as Error).message }, 'a look went wrong on our side');
+    dependencies.logger.error(
+      { attempt: call.trace, error: (error as Error).message },
+      'a look went wrong on our side',
+    );
     throw error;
   }
 };
@@ -124,7 +130,13 @@ const failedLook = async (dependencies: Dependencies, work: Work, error: Provide
     throw comeBackLater('not_ready', delayFor(dependencies, work, hintMs));
   }
   const message = `${work.provider.id} does not know this operation any more`;
-  const ending = { status: 'failed', code: 'provider_result_lost', message, costUsd: null, from: ['submitted'] } as const;
+  const ending = {
+    status: 'failed',
+    code: 'provider_result_lost',
+    message,
+    costUsd: null,
+    from: ['submitted'],
+  } as const;
   await recordEnding(dependencies.database, key, ending);
   return stepOf(await readAttempt(dependencies.database, key));
 };

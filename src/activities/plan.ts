@@ -2,10 +2,7 @@ import { planAttempt as plan, type Plan } from '../stores/attempts';
 import { findModel, type Dependencies } from './dependencies';
 
 /** Decides from the ledger whether there is another attempt to make, and allocates it. */
-export const planAttempt = (
-  dependencies: Dependencies,
-  { generationId }: { generationId: string },
-): Promise<Plan> =>
+export const planAttempt = (dependencies: Dependencies, { generationId }: { generationId: string }): Promise<Plan> =>
   plan(dependencies.database, generationId, {
     policyOf: ({ request }) => ({
       onAmbiguous: request.onAmbiguous,

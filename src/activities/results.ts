@@ -30,4 +30,3 @@ export const keepOutputs = (
   outputs: readonly Output[],
 ): Promise<StoredOutput[]> =>
   Promise.all(outputs.map((output, index) => keep(dependencies, blobKey(key, index), output)));
-

@@ -17,7 +17,10 @@ const failureOf = (attempts: readonly AttemptRow[], interrupted: boolean): Failu
   const ended = attempts.filter((attempt) => attempt.errorCode !== null && attempt.status !== 'superseded');
   const latest = ended.at(-1);
   if (interrupted)
-    return { code: 'system_internal', message: 'the workflow was closed before it had an outcome; re-run the generation' };
+    return {
+      code: 'system_internal',
+      message: 'the workflow was closed before it had an outcome; re-run the generation',
+    };
   if (!latest) return { code: 'policy_no_capacity', message: 'no configured model can do what this request asks for' };
   const models = new Set(ended.map((attempt) => attempt.model));
   if (models.size === 1 || latest.status === 'ambiguous')
@@ -48,8 +51,7 @@ const conclude = (
   how: { canceled: boolean; interrupted: boolean },
 ): Change & { status: TerminalStatus } => {
   const winner = hasResult(ledger);
-  if (winner)
-    return { status: 'succeeded', progress: 100, text: textOf(winner), usage: winner.usage as Usage | null };
+  if (winner) return { status: 'succeeded', progress: 100, text: textOf(winner), usage: winner.usage as Usage | null };
   if (how.canceled || generation.cancelRequestedAt !== null) return { status: 'canceled', cancelRequested: true };
   const latest = ledger.attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
   if (latest?.status === 'canceled') return { status: 'expired' };
@@ -57,7 +59,8 @@ const conclude = (
 };
 
 const mayStillRun = (attempts: readonly AttemptRow[]): number | null =>
-  attempts.filter((attempt) => attempt.status === 'submitted' || attempt.status === 'submitting').at(-1)?.number ?? null;
+  attempts.filter((attempt) => attempt.status === 'submitted' || attempt.status === 'submitting').at(-1)?.number ??
+  null;
 
 const readLedger = async (transaction: Transaction, generationId: string): Promise<Ledger> => ({
   attempts: await transaction.attempt.findMany({ where: { generationId }, orderBy: { number: 'asc' } }),

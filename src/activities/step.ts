@@ -21,7 +21,10 @@ export const stepOf = (attempt: AttemptRow): AttemptStep => {
 };
 
 /** Not an error: the next try of this activity is the next look. */
-export const comeBackLater = (type: 'not_ready' | 'not_accepted' | 'not_settled', delayMs: number): ApplicationFailure =>
+export const comeBackLater = (
+  type: 'not_ready' | 'not_accepted' | 'not_settled',
+  delayMs: number,
+): ApplicationFailure =>
   ApplicationFailure.create({
     type,
     message: `again in ${delayMs} ms`,

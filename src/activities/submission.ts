@@ -89,7 +89,13 @@ const giveBack = async ({ database }: Dependencies, { attempt }: Taken): Promise
 const withoutKey = async (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Promise<AttemptStep> => {
   if (attempt.status !== 'planned') throw new Error(`no key called ${attempt.credential} for ${attempt.provider}`);
   const message = `no key for ${attempt.provider} is configured`;
-  return end(dependencies, key, { status: 'rejected', code: 'provider_auth', message, costUsd: '0', from: ['planned'] });
+  return end(dependencies, key, {
+    status: 'rejected',
+    code: 'provider_auth',
+    message,
+    costUsd: '0',
+    from: ['planned'],
+  });
 };
 
 const end = async (
@@ -166,7 +172,11 @@ const unowned = async (
 const asProviderError = (error: unknown): ProviderError =>
   error instanceof ProviderError
     ? error
-    : new ProviderError('system_internal', 'the submit was interrupted', { accepted: 'unknown', scope: 'request', cause: error });
+    : new ProviderError('system_internal', 'the submit was interrupted', {
+        accepted: 'unknown',
+        scope: 'request',
+        cause: error,
+      });
 
 const refused = async (
   dependencies: Dependencies,
@@ -174,7 +184,10 @@ const refused = async (
   cause: unknown,
 ): Promise<AttemptStep> => {
   const error = asProviderError(cause);
-  dependencies.logger.info({ attempt: traceOf(sending.key), code: error.code, accepted: error.accepted }, error.message);
+  dependencies.logger.info(
+    { attempt: traceOf(sending.key), code: error.code, accepted: error.accepted },
+    error.message,
+  );
   if (error.accepted === 'unknown') return lost(dependencies, sending.key, error.message);
   const { retry } = dependencies.settings;
   const limited = error.code === 'provider_rate_limited';

@@ -21,7 +21,7 @@ const schemaAt = (now: Date) =>
     tenant: z.string().min(1).max(64).nullish(),
     scopes: z.array(z.enum(scopes)).min(1).max(scopes.length),
     expiresAt: z.iso
-      .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z' })
+      .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z', abort: true })
       .refine((time) => new Date(time) > now, 'must be in the future')
       .nullish(),
   });
@@ -51,7 +51,9 @@ export const createApiKeyRoutes = ({ database, clock }: ApiDependencies): Router
       const created = await createApiKey(database, input);
       if (created === 'tenant_missing') throw unknownTenant();
       const { name, scopes: granted } = input;
-      response.status(201).json({ id, key, prefix: created.prefix, name, tenant: tenantId, scopes: granted, expiresAt });
+      response
+        .status(201)
+        .json({ id, key, prefix: created.prefix, name, tenant: tenantId, scopes: granted, expiresAt });
     })
     .all(refuseMethod('POST'));
   return routes;

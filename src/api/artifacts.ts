@@ -61,7 +61,7 @@ const answerBytes =
   ({ database, blobs }: ApiDependencies): RequestHandler =>
   async (request, response) => {
     const [id, index] = [readId(request.params['id']), readIndex(request.params['index'])];
-    const artifact = await findArtifact(database, principalOf(response).tenantId, id, index);
+    const artifact = await findArtifact(database, { tenantId: principalOf(response).tenantId, id, index });
     if (!artifact) throw missingArtifact();
     const { path } = await blobs.locate(artifact.key);
     const headers = headersOf(artifact.contentType, `${id}-${index}`, artifact.sha256);

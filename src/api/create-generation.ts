@@ -16,7 +16,10 @@ import { readUntilTerminal, readWaitSeconds } from './wait';
 /** A typing error in `deny` would let through what it names. */
 const findUnknownNames = ({ provider, routing }: GenerationRequest, catalogue: readonly Model[]): Violation[] => {
   const providers = new Set(catalogue.map((model) => model.provider));
-  const known = new Set([...providers, ...catalogue.flatMap(({ id, providerModel, family }) => [id, providerModel, family])]);
+  const known = new Set([
+    ...providers,
+    ...catalogue.flatMap(({ id, providerModel, family }) => [id, providerModel, family]),
+  ]);
   const unknownIn = (list: 'allow' | 'deny'): Violation[] =>
     routing[list].flatMap((name, index) =>
       known.has(name) ? [] : [{ pointer: `/routing/${list}/${index}`, detail: 'is not a model, family or provider' }],

@@ -17,10 +17,11 @@ const socketCodes: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 
 /** pg's errors have no code. */
 const driverWords = /Connection terminated|timeout exceeded when trying to connect/;
 
-type Known = {
-  code?: string;
-  meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } };
-};
+type DriverCause = { kind?: string; originalCode?: string };
+type Known = { code?: string; meta?: { driverAdapterError?: { cause?: DriverCause } } };
+
+const isDriversWord = ({ kind = '', originalCode = '' }: DriverCause): boolean =>
+  driverKinds.has(kind) || serverCodes.test(originalCode);
 
 /**
  * PostgreSQL says "not now", in the shapes Prisma 7.10 with adapter-pg was seen to give (refused, unknown host, silent
@@ -29,7 +30,6 @@ type Known = {
 export const isDatabaseDown = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false;
   const { code = '', meta } = error as Known;
-  const { kind = '', originalCode = '' } = meta?.driverAdapterError?.cause ?? {};
-  const isKnown = prismaCodes.has(code) || socketCodes.has(code);
-  return isKnown || driverKinds.has(kind) || serverCodes.test(originalCode) || driverWords.test(error.message);
+  const isKnown = prismaCodes.has(code) || socketCodes.has(code) || driverWords.test(error.message);
+  return isKnown || isDriversWord(meta?.driverAdapterError?.cause ?? {});
 };

@@ -5,7 +5,9 @@ import { isMoney, parseMoney, type Money } from '../domain/money';
 export const strict = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z.strictObject(shape, {
     error: (issue) =>
-      issue.code === 'unrecognized_keys' ? `is not a field here; there are ${Object.keys(shape).join(', ')}` : undefined,
+      issue.code === 'unrecognized_keys'
+        ? `is not a field here; there are ${Object.keys(shape).join(', ')}`
+        : undefined,
   });
 
 /** One of `now`; what is promised for `later` is told apart from what is wrong. */

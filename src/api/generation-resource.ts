@@ -37,8 +37,7 @@ const linksOf = (id: string, temporalUiUrl: string | null): object => ({
   self: pathOf(id),
   events: `${pathOf(id)}/events`,
   cancel: `${pathOf(id)}/cancel`,
-  temporal:
-    temporalUiUrl && `${temporalUiUrl}/namespaces/default/workflows/${encodeURIComponent(`generation/${id}`)}`,
+  temporal: temporalUiUrl && `${temporalUiUrl}/namespaces/default/workflows/${encodeURIComponent(`generation/${id}`)}`,
 });
 
 const echoState = (row: GenerationRow): object => ({

@@ -16,8 +16,7 @@ import { parseQuery } from './validation';
 /** A while in which something usually happens. */
 const retryAfterSeconds = '2';
 
-export const missingGeneration = (): SureshotError =>
-  new SureshotError('caller_not_found', 'there is no such generation');
+const missingGeneration = (): SureshotError => new SureshotError('caller_not_found', 'there is no such generation');
 
 /** What cannot be an id is not looked up. */
 export const readId = (id: unknown): string => {
@@ -86,10 +85,7 @@ export const createGenerationRoutes = (dependencies: ApiDependencies): Router =>
     .get(requireScope('read'), answerList(dependencies))
     .post(requireScope('submit'), readJson, answerCreate(dependencies))
     .all(refuseMethod('GET, POST'));
-  routes
-    .route('/generations/:id')
-    .get(requireScope('read'), answerOne(dependencies))
-    .all(refuseMethod('GET'));
+  routes.route('/generations/:id').get(requireScope('read'), answerOne(dependencies)).all(refuseMethod('GET'));
   routes
     .route('/generations/:id/cancel')
     .post(requireScope('submit'), answerCancel(dependencies))

@@ -88,6 +88,7 @@ const toProblem = (error: unknown): Problem => {
 };
 
 /** The one translation of errors into answers. */
+// eslint-disable-next-line max-params -- Express knows error handlers by their four parameters
 export const answerErrors: ErrorRequestHandler = (error: unknown, _request, response, next) => {
   if (response.headersSent) {
     next(error);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { SureshotError, type FailureCode, type Violation } from '../domain/failure';
 
 /** RFC 6901. */
@@ -63,23 +63,38 @@ const parse = <Schema extends z.ZodType>(schema: Schema, value: unknown, code: F
 /** PostgreSQL's text has neither NUL nor halves of surrogate pairs. */
 const unstorable = /[\0\p{Surrogate}]/u;
 const deepest = 64;
+/** 10 MB hold five million ones, each of which would become an issue of zod's. */
+const mostValues = 20_000;
+
+type Place = { value: unknown; path: readonly string[] };
+
+const sizeOf = (value: object): number => (Array.isArray(value) ? value.length : Object.keys(value).length);
 
 /** What JSON can say and PostgreSQL or the rest of us cannot keep as it came. */
-const complaintAbout = (value: unknown, depth: number): string | null => {
+const complaintAbout = ({ value, path }: Place): string | null => {
+  const name = path.at(-1) ?? '';
+  if (name === '__proto__' || unstorable.test(name)) return 'has a name that cannot be kept';
   if (typeof value === 'string') return unstorable.test(value) ? 'must be text without NUL and lone surrogates' : null;
   if (typeof value === 'number') return Number.isFinite(value) ? null : 'must be a number that fits 64 bits';
-  return depth > deepest ? `must not be nested deeper than ${deepest} levels` : null;
+  return path.length > deepest ? `must not be nested deeper than ${deepest} levels` : null;
 };
 
-const findUnstorable = (value: unknown, path: readonly string[] = []): Violation[] => {
-  const complaint = complaintAbout(value, path.length);
-  if (complaint !== null) return [{ pointer: toPointer(path), detail: complaint }];
-  if (value === null || typeof value !== 'object') return [];
-  return Object.entries(value).flatMap(([name, member]) =>
-    name === '__proto__' || unstorable.test(name)
-      ? [{ pointer: toPointer(path), detail: 'has a name that cannot be kept' }]
-      : findUnstorable(member, [...path, name]),
-  );
+/** Before zod, which must not meet too much. No recursion: the caller decides how deep it would go. */
+const findUnstorable = (body: unknown): Violation[] => {
+  const violations: Violation[] = [];
+  const places: Place[] = [{ value: body, path: [] }];
+  let count = 0;
+  for (let place = places.pop(); place; place = places.pop()) {
+    const { value, path } = place;
+    const complaint = complaintAbout(place);
+    if (complaint !== null) violations.push({ pointer: toPointer(path), detail: complaint });
+    else if (value !== null && typeof value === 'object') {
+      count += sizeOf(value);
+      if (count > mostValues) return [{ pointer: '', detail: `must have at most ${mostValues} values` }];
+      for (const [name, member] of Object.entries(value)) places.push({ value: member, path: [...path, name] });
+    }
+  }
+  return violations;
 };
 
 /** 422 with every wrong field. */

@@ -18,7 +18,10 @@ const oneOf = (values: readonly (string | number)[]): string => `must be one of 
 type Check = (capabilities: Capabilities, input: GenerationInput) => string | null;
 
 const listed =
-  (values: (capabilities: Capabilities) => readonly (string | number)[] | undefined, field: keyof GenerationInput): Check =>
+  (
+    values: (capabilities: Capabilities) => readonly (string | number)[] | undefined,
+    field: keyof GenerationInput,
+  ): Check =>
   (capabilities, input) => {
     const value = input[field] as string | number | null;
     const accepted = values(capabilities);
@@ -78,7 +81,9 @@ const checkCount: Check = (capabilities, input) => {
 };
 
 const checkVoice: Check = (capabilities, input) =>
-  capabilities.voices === 'any' ? null : listed(() => capabilities.voices as readonly string[] | undefined, 'voice')(capabilities, input);
+  capabilities.voices === 'any'
+    ? null
+    : listed(() => capabilities.voices as readonly string[] | undefined, 'voice')(capabilities, input);
 
 const checks: readonly (readonly [keyof GenerationInput, Check])[] = [
   ['prompt', checkPrompt],
@@ -91,14 +96,38 @@ const checks: readonly (readonly [keyof GenerationInput, Check])[] = [
   ['audio', checkAudio],
   ['count', checkCount],
   ['seed', ranged((model) => model.seed, 'seed')],
-  ['negativePrompt', flagged((model) => model.negativePrompt, (input) => input.negativePrompt !== null)],
+  [
+    'negativePrompt',
+    flagged(
+      (model) => model.negativePrompt,
+      (input) => input.negativePrompt !== null,
+    ),
+  ],
   ['voice', checkVoice],
   ['format', listed((model) => model.formats, 'format')],
   ['maxTokens', ranged((model) => model.maxTokens, 'maxTokens')],
   ['temperature', ranged((model) => model.temperature, 'temperature')],
-  ['schema', flagged((model) => model.jsonSchema, (input) => input.schema !== null)],
-  ['messages', flagged((model) => model.messages, (input) => input.messages.length > 0)],
-  ['system', flagged((model) => model.messages, (input) => input.system !== null)],
+  [
+    'schema',
+    flagged(
+      (model) => model.jsonSchema,
+      (input) => input.schema !== null,
+    ),
+  ],
+  [
+    'messages',
+    flagged(
+      (model) => model.messages,
+      (input) => input.messages.length > 0,
+    ),
+  ],
+  [
+    'system',
+    flagged(
+      (model) => model.messages,
+      (input) => input.system !== null,
+    ),
+  ],
 ];
 
 /** What this model cannot honour, field by field with the accepted values; empty when it can do all of it. */
@@ -113,17 +142,22 @@ const firstSize = (capabilities: Capabilities): string | null => {
   return 'anyMultipleOf' in capabilities.sizes ? capabilities.sizes.default : (capabilities.sizes[0] ?? null);
 };
 
+const first = <Value>(accepted: readonly Value[] | undefined): Value | null => accepted?.[0] ?? null;
+
+const defaultsOf = (capabilities: Capabilities): Partial<GenerationInput> => ({
+  durationSeconds: first(capabilities.durationsSeconds),
+  aspectRatio: first(capabilities.aspectRatios),
+  resolution: first(capabilities.resolutions),
+  size: firstSize(capabilities),
+  quality: first(capabilities.qualities),
+  audio: capabilities.audio === undefined ? null : capabilities.audio !== 'never',
+  format: first(capabilities.formats),
+});
+
 /** The input as it is sent: what the caller left open is the model's own default, so that price and wire agree. */
 export const fillDefaults = (model: Model, input: GenerationInput): GenerationInput => {
-  const { capabilities } = model;
-  return {
-    ...input,
-    durationSeconds: input.durationSeconds ?? capabilities.durationsSeconds?.[0] ?? null,
-    aspectRatio: input.aspectRatio ?? capabilities.aspectRatios?.[0] ?? null,
-    resolution: input.resolution ?? capabilities.resolutions?.[0] ?? null,
-    size: input.size ?? firstSize(capabilities),
-    quality: input.quality ?? capabilities.qualities?.[0] ?? null,
-    audio: input.audio ?? (capabilities.audio === undefined ? null : capabilities.audio !== 'never'),
-    format: input.format ?? capabilities.formats?.[0] ?? null,
-  };
+  const open = Object.entries(defaultsOf(model.capabilities)).filter(
+    ([field]) => (input[field as keyof GenerationInput] ?? null) === null,
+  );
+  return { ...input, ...Object.fromEntries(open) };
 };

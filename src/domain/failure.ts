@@ -35,7 +35,12 @@ export const failures = {
   provider_all_failed: { httpStatus: 502, retryable: true, tryNextProvider: false, fault: 'provider' },
 } as const satisfies Record<
   string,
-  { httpStatus: number; retryable: boolean; tryNextProvider: boolean; fault: 'caller' | 'policy' | 'system' | 'provider' }
+  {
+    httpStatus: number;
+    retryable: boolean;
+    tryNextProvider: boolean;
+    fault: 'caller' | 'policy' | 'system' | 'provider';
+  }
 >;
 
 export type FailureCode = keyof typeof failures;
@@ -55,7 +60,11 @@ export class SureshotError extends Error {
   /** How long a caller should wait before asking again, where that is known. */
   readonly retryAfterSeconds: number | null;
 
-  constructor(code: FailureCode, message: string, details: { violations?: Violation[]; retryAfterSeconds?: number } = {}) {
+  constructor(
+    code: FailureCode,
+    message: string,
+    details: { violations?: Violation[]; retryAfterSeconds?: number } = {},
+  ) {
     super(message);
     this.name = 'SureshotError';
     this.code = code;

@@ -1,5 +1,5 @@
 import type { Medium } from './generation';
-import type { Price } from './pricing';
+import type { Money } from './money';
 
 /** What a number may be: whole numbers only where `step` is 1. */
 export type Range = { minimum: number; maximum: number; step?: number };
@@ -36,6 +36,18 @@ export type Capabilities = {
 
 /** `YYYY-MM-DD`, UTC. What the status is today is computed by the caller's clock. */
 export type Lifecycle = { deprecatedOn?: string; retiredOn?: string; successor?: string };
+
+/** What a rate depends on; an absent member does not matter. */
+export type Condition = { resolution?: string; audio?: boolean; quality?: string; size?: string };
+
+/** `usd` for one unit where the request fits `when`; the first row that fits counts. */
+export type Rate = { when?: Condition; usd: Money };
+
+/** Prices are dated facts, not code: `source` and `readOn` (YYYY-MM-DD) are shown to the customer. */
+export type Price = { source: string; readOn: string } & (
+  | { per: 'second' | 'image' | 'megapixel' | 'thousandCharacters'; rates: readonly Rate[] }
+  | { per: 'millionTokens'; input: Money; output: Money }
+);
 
 export type Model = {
   /** Canonical: `provider/name`. */

@@ -38,19 +38,28 @@ const mayResubmit = (entries: readonly LedgerEntry[], latest: LedgerEntry, polic
   return policy.onAmbiguous === 'auto' && compareMoney(latest.estimatedUsd, policy.resubmitUpToUsd) <= 0;
 };
 
-/**
- * The next attempt, from the ledger alone, so that a reset, a terminated child and a plain failure all come to the same
- * answer. `null`: nothing more to try, the generation can be settled. `candidates` are those in the running, in order.
- */
-export const nextAttempt = (
-  entries: readonly LedgerEntry[],
-  candidates: readonly Candidate[],
-  policy: AttemptPolicy,
-): NextAttempt | null => {
-  const latest = entries.filter((entry) => entry.status !== 'superseded').at(-1);
-  const start = (candidate: Candidate | null | undefined, takesOver: number | null = null): NextAttempt | null =>
-    candidate ? { candidate, takesOver } : null;
-  if (!latest) return start(candidates[0]);
+const start = (candidate: Candidate | null | undefined, takesOver: number | null = null): NextAttempt | null =>
+  candidate ? { candidate, takesOver } : null;
+
+type Situation = {
+  entries: readonly LedgerEntry[];
+  latest: LedgerEntry;
+  candidates: readonly Candidate[];
+  policy: AttemptPolicy;
+};
+
+const afterFailure = ({ latest, candidates, policy }: Situation): Candidate | null =>
+  latest.errorCode !== null && failures[latest.errorCode].tryNextProvider
+    ? alternativeTo(latest.model, candidates, policy)
+    : null;
+
+const afterLostAnswer = ({ entries, latest, candidates, policy }: Situation, same?: Candidate): Candidate | null => {
+  if (policy.onAmbiguous === 'fail_over') return alternativeTo(latest.model, candidates, policy);
+  return mayResubmit(entries, latest, policy) ? (same ?? null) : null;
+};
+
+const follow = (situation: Situation): NextAttempt | null => {
+  const { latest, candidates } = situation;
   const same = candidates.find((candidate) => candidate.model === latest.model);
   switch (latest.status) {
     case 'planned':
@@ -61,14 +70,24 @@ export const nextAttempt = (
       return start(same, latest.number);
     case 'failed':
     case 'rejected':
-      return latest.errorCode !== null && failures[latest.errorCode].tryNextProvider
-        ? start(alternativeTo(latest.model, candidates, policy))
-        : null;
+      return start(afterFailure(situation));
     case 'ambiguous':
-      if (policy.onAmbiguous === 'fail_over') return start(alternativeTo(latest.model, candidates, policy));
-      return mayResubmit(entries, latest, policy) ? start(same) : null;
+      return start(afterLostAnswer(situation, same));
     case 'canceled':
     case 'superseded':
       return null;
   }
+};
+
+/**
+ * The next attempt, from the ledger alone, so that a reset, a terminated child and a plain failure all come to the same
+ * answer. `null`: nothing more to try, the generation can be settled. `candidates` are those in the running, in order.
+ */
+export const nextAttempt = (
+  entries: readonly LedgerEntry[],
+  candidates: readonly Candidate[],
+  policy: AttemptPolicy,
+): NextAttempt | null => {
+  const latest = entries.filter((entry) => entry.status !== 'superseded').at(-1);
+  return latest ? follow({ entries, latest, candidates, policy }) : start(candidates[0]);
 };

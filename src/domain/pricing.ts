@@ -1,17 +1,6 @@
 import type { GenerationInput, Usage } from './generation';
-import type { Model } from './model';
+import type { Condition, Model, Rate } from './model';
 import { addMoney, scaleMoney, type Money } from './money';
-
-type Condition = { resolution?: string; audio?: boolean; quality?: string; size?: string };
-
-/** `usd` for one unit where the request fits `when`; the first row that fits counts. */
-export type Rate = { when?: Condition; usd: Money };
-
-/** Prices are dated facts, not code: `source` and `readOn` (YYYY-MM-DD) are shown to the customer. */
-export type Price = { source: string; readOn: string } & (
-  | { per: 'second' | 'image' | 'megapixel' | 'thousandCharacters'; rates: readonly Rate[] }
-  | { per: 'millionTokens'; input: Money; output: Money }
-);
 
 const fits = (condition: Condition, wanted: Condition): boolean =>
   (Object.keys(condition) as (keyof Condition)[]).every((key) => condition[key] === wanted[key]);

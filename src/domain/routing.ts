@@ -22,8 +22,7 @@ export const lifecycleStatus = (model: Model, now: Date): 'active' | 'deprecated
   return deprecatedOn !== undefined && deprecatedOn <= today ? 'deprecated' : 'active';
 };
 
-const isNamed = (model: Model, name: string): boolean =>
-  [model.id, model.providerModel, model.family].includes(name);
+const isNamed = (model: Model, name: string): boolean => [model.id, model.providerModel, model.family].includes(name);
 
 const isListed = (model: Model, names: readonly string[]): boolean =>
   names.some((name) => isNamed(model, name) || model.provider === name);
@@ -43,6 +42,14 @@ export const namedModels = (request: GenerationRequest, models: readonly Model[]
 const retirement = (model: Model): string =>
   `retired on ${model.lifecycle.retiredOn}${model.lifecycle.successor ? `; use ${model.lifecycle.successor}` : ''}`;
 
+const priceExclusion = (model: Model, { input, routing }: GenerationRequest): string | null => {
+  const cost = estimateCost(model, fillDefaults(model, input));
+  if (cost === null) return 'the price of this request is not known';
+  if (routing.maxCostUsd !== null && compareMoney(cost, routing.maxCostUsd) > 0)
+    return `may cost ${cost} USD, more than routing.maxCostUsd ${routing.maxCostUsd}`;
+  return null;
+};
+
 const exclusion = (model: Model, request: GenerationRequest, snapshot: Snapshot): string | null => {
   const { routing } = request;
   if (lifecycleStatus(model, snapshot.now) === 'retired') return retirement(model);
@@ -52,11 +59,7 @@ const exclusion = (model: Model, request: GenerationRequest, snapshot: Snapshot)
   if (!snapshot.configured.has(model.provider)) return `no key for ${model.provider} is configured`;
   const violations = findViolations(model, request.input);
   if (violations.length > 0) return violations.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
-  const cost = estimateCost(model, fillDefaults(model, request.input));
-  if (cost === null) return 'the price of this request is not known';
-  if (routing.maxCostUsd !== null && compareMoney(cost, routing.maxCostUsd) > 0)
-    return `may cost ${cost} USD, more than routing.maxCostUsd ${routing.maxCostUsd}`;
-  return null;
+  return priceExclusion(model, request);
 };
 
 type Weights = { cost: number; quality: number; speed: number };
@@ -85,7 +88,7 @@ const lowIsGood = (value: number, values: readonly number[]): number => {
 
 const reasonFor = (weights: Weights, candidate: Candidate, model: Model): string => {
   const facts = `${candidate.estimatedCostUsd} USD, about ${candidate.estimatedSeconds} s, tier ${model.qualityTier}`;
-  const chief = (Object.entries(weights) as [string, number][]).sort((left, right) => right[1] - left[1])[0]?.[0];
+  const chief = Object.entries<number>(weights).sort((left, right) => right[1] - left[1])[0]?.[0];
   return `${facts}; ${chief} weighs most`;
 };
 
@@ -129,7 +132,11 @@ export const chooseCandidates = (request: GenerationRequest, snapshot: Snapshot)
   const judged = models.map((model) => ({ model, excluded: exclusion(model, request, snapshot) }));
   const open = judged.filter(({ excluded }) => excluded === null).map(({ model }) => model);
   const weights = weightsOf(request.routing.strategy, snapshot.complexity);
-  const candidates = scored(open, open.map((model) => toCandidate(model, request, null)), weights);
+  const candidates = scored(
+    open,
+    open.map((model) => toCandidate(model, request, null)),
+    weights,
+  );
   const excluded = judged
     .filter((row) => row.excluded !== null)
     .map((row) => ({ ...toCandidate(row.model, request, row.excluded), reason: 'excluded' }));

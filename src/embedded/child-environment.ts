@@ -39,7 +39,11 @@ const exemptLoopback = (environment: Environment): Record<string, string> => {
   return { no_proxy: value, NO_PROXY: value };
 };
 
-const emulate = (environment: Record<string, string>, emulated: readonly string[], emulatorUrl: string): Record<string, string> => {
+const emulate = (
+  environment: Record<string, string>,
+  emulated: readonly string[],
+  emulatorUrl: string,
+): Record<string, string> => {
   const keyNames = new Set(withFiles(emulated.flatMap(listKeyVariables)));
   const added = emulated.flatMap((provider) => {
     const prefix = provider.toUpperCase();

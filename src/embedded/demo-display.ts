@@ -25,10 +25,10 @@ export const createDisplay = (output: Pick<WriteStream, 'write'> & Partial<Write
     drawnRows = 0;
   };
   const draw = (): void => {
-    // More rows than the window has cannot be rewritten: the last ones stand for all.
-    const visible = [...rows].slice(-Math.max(1, (output.rows ?? 24) - 2));
+    // A terminal of unknown size says 0. More rows than the window has cannot be rewritten: the last ones stand for all.
+    const visible = [...rows].slice(-Math.max(1, (output.rows || 24) - 2));
     for (const [label, text] of visible) {
-      output.write(`${clearLine}${`  ${label.padEnd(10)} ${text}`.slice(0, (output.columns ?? 80) - 1)}\n`);
+      output.write(`${clearLine}${`  ${label.padEnd(10)} ${text}`.slice(0, (output.columns || 80) - 1)}\n`);
     }
     drawnRows = visible.length;
   };

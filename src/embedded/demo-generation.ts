@@ -40,7 +40,11 @@ const request = (access: DemoAccess, route: string, body?: unknown): Promise<Res
 const readJson = async <Body>(answer: Response): Promise<Body> => {
   const text = await answer.text();
   if (answer.ok) return JSON.parse(text) as Body;
-  const problem = (text.startsWith('{') ? JSON.parse(text) : {}) as { code?: string; detail?: string; errors?: { detail: string }[] };
+  const problem = (text.startsWith('{') ? JSON.parse(text) : {}) as {
+    code?: string;
+    detail?: string;
+    errors?: { detail: string }[];
+  };
   const details = [problem.detail, ...(problem.errors ?? []).map(({ detail }) => detail)].filter(Boolean).join('; ');
   throw new Error(`${problem.code ?? `status ${answer.status}`}: ${details}`);
 };
@@ -88,7 +92,8 @@ const download = async (access: DemoAccess, { id, artifacts }: Generation): Prom
       const extension = extensions[contentType.split(';')[0]?.trim() ?? ''] ?? 'bin';
       const file = path.join(access.outputFolder, `${id}${index === 0 ? '' : `-${index}`}.${extension}`);
       const answer = await request(access, url);
-      if (!answer.ok || !answer.body) throw new Error(`artifact ${index} of ${id} cannot be downloaded: status ${answer.status}`);
+      if (!answer.ok || !answer.body)
+        throw new Error(`artifact ${index} of ${id} cannot be downloaded: status ${answer.status}`);
       await pipeline(Readable.fromWeb(answer.body), createWriteStream(file));
       return file;
     }),
@@ -96,12 +101,18 @@ const download = async (access: DemoAccess, { id, artifacts }: Generation): Prom
 };
 
 const describeProgress = (generation: Generation): string =>
-  [generation.phase ?? generation.status, nameChain(generation), generation.progress === null ? '' : `${generation.progress} %`]
+  [
+    generation.phase ?? generation.status,
+    nameChain(generation),
+    generation.progress === null ? '' : `${generation.progress} %`,
+  ]
     .filter((part) => part !== '')
     .join('  ');
 
 const summarise = (generation: Generation, last: string): string =>
-  [generation.id, generation.status, nameChain(generation) || '-', `$${generation.cost?.actualUsd ?? '0'}`, last].join('  ');
+  [generation.id, generation.status, nameChain(generation) || '-', `$${generation.cost?.actualUsd ?? '0'}`, last].join(
+    '  ',
+  );
 
 /** From the request to the file. Never rejects: one generation's end must not hide the others'. */
 export const runDemoGeneration = async (
@@ -115,7 +126,10 @@ export const runDemoGeneration = async (
     const accepted = await readJson<Generation>(await request(access, '/v1/generations', planned.body));
     const ended = await follow(access, accepted.id, (generation) => show(describeProgress(generation)));
     if (ended.status !== 'succeeded') {
-      return { succeeded: false, line: summarise(ended, ended.error ? `${ended.error.code}: ${ended.error.message}` : '-') };
+      return {
+        succeeded: false,
+        line: summarise(ended, ended.error ? `${ended.error.code}: ${ended.error.message}` : '-'),
+      };
     }
     const files = await download(access, ended);
     return { succeeded: files.length > 0, line: summarise(ended, files.join(' ') || 'no artifact') };

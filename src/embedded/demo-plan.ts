@@ -5,7 +5,10 @@ import { StackError } from './stack-error';
 /** What the command line asks for. Null: the demo's own choice. */
 export type DemoArguments = { medium: string | null; prompt: string | null; all: boolean };
 
-export type PlannedGeneration = { label: string; body: { medium: string; model?: string; input: Record<string, unknown> } };
+export type PlannedGeneration = {
+  label: string;
+  body: { medium: string; model?: string; input: Record<string, unknown> };
+};
 
 const prompts: Readonly<Record<string, string>> = {
   video: 'a paper boat drifting down a rainy street at dusk',
@@ -28,7 +31,8 @@ const parse = (words: string[]) => {
 
 export const parseDemoArguments = (words: string[]): DemoArguments => {
   const { medium, prompt, all } = parse(words);
-  if (medium !== undefined && !(medium in prompts)) throw new StackError(`there is no medium "${medium}"\n${usage}`, usageExitCode);
+  if (medium !== undefined && !(medium in prompts))
+    throw new StackError(`there is no medium "${medium}"\n${usage}`, usageExitCode);
   if (prompt?.trim() === '') throw new StackError(`--prompt is empty\n${usage}`, usageExitCode);
   return { medium: medium ?? null, prompt: prompt ?? null, all: all === true };
 };
@@ -61,7 +65,10 @@ const listModels = async ({ apiUrl, apiKey }: DemoAccess): Promise<ListedModel[]
 export const planDemo = async (demo: DemoArguments, access: DemoAccess): Promise<PlannedGeneration[]> => {
   const media = demo.medium === null ? Object.keys(prompts) : [demo.medium];
   if (!demo.all) {
-    return media.map((medium) => ({ label: medium, body: { medium, input: { prompt: demo.prompt ?? prompts[medium] ?? '' } } }));
+    return media.map((medium) => ({
+      label: medium,
+      body: { medium, input: { prompt: demo.prompt ?? prompts[medium] ?? '' } },
+    }));
   }
   const models = await listModels(access);
   const wanted = models.filter(

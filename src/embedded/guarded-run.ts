@@ -13,12 +13,20 @@ const longestReason = 200;
 /** The last line of the error output that is not progress: what tools put their reason into. */
 const pickReason = (output: string): string => {
   const lines = output.split('\n').map((line) => line.trim());
-  return (lines.filter((line) => line !== '' && !line.startsWith('go: downloading')).at(-1) ?? '').slice(0, longestReason);
+  return (lines.filter((line) => line !== '' && !line.startsWith('go: downloading')).at(-1) ?? '').slice(
+    0,
+    longestReason,
+  );
 };
 
 /** Runs a helper to its end; neither it nor its own children outlive us or `over`. Rejects with its own reason. */
 export const runGuarded = async ([program = '', ...rest]: string[], run: GuardedRun): Promise<void> => {
-  const child = spawn(program, rest, { cwd: run.folder, env: { ...run.environment }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, rest, {
+    cwd: run.folder,
+    env: { ...run.environment },
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const ended = once(child, 'exit');
   const pid = child.pid ?? 0;
   const identity = identifyProcess(pid);

@@ -54,8 +54,6 @@ export const keepSecret = (home: string, name: string, prefix = ''): string => {
 
 const portsSchema = z.record(z.string(), z.int().min(1).max(65_535));
 
-export type PortWish = { name: string; preferred?: number };
-
 const readPorts = (file: string): Record<string, number> => {
   try {
     return portsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
@@ -66,14 +64,11 @@ const readPorts = (file: string): Record<string, number> => {
 };
 
 /** The same ports as last time where they are free: recorded URLs, the emulator's above all, stay true over a restart. */
-export const keepPorts = async (home: string, wishes: readonly PortWish[]): Promise<Record<string, number>> => {
+export const keepPorts = async (home: string, names: readonly string[]): Promise<Record<string, number>> => {
   const file = path.join(home, 'ports.json');
   const kept = readPorts(file);
   const chosen: Record<string, number> = {};
-  for (const wish of wishes) {
-    const preferred = wish.preferred ?? kept[wish.name] ?? null;
-    chosen[wish.name] = await choosePort(preferred, new Set(Object.values(chosen)));
-  }
+  for (const name of names) chosen[name] = await choosePort(kept[name] ?? null, new Set(Object.values(chosen)));
   replaceFile(file, `${JSON.stringify({ ...kept, ...chosen }, null, 2)}\n`);
   return chosen;
 };

@@ -32,7 +32,12 @@ export const nodeChild = ({ name, entry, environment, stopTimeoutMs }: NodeChild
   name,
   // Without our own flags: a debugger's port, for one, cannot be opened twice.
   launch: () =>
-    fork(compiledEntry(entry), { env: { ...environment }, execArgv: [], detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),
+    fork(compiledEntry(entry), {
+      env: { ...environment },
+      execArgv: [],
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    }),
   waitUntilReady: waitForReadyMessage,
   stopSignals: ['SIGTERM'],
   stopTimeoutMs,

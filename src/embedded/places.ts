@@ -5,7 +5,8 @@ import { StackError } from './stack-error';
 
 /** What is costly to obtain and the same for every home of this user. `XDG_CACHE_HOME` comes in with the environment. */
 export const cacheFolder = (xdgCacheHome?: string): string => {
-  const base = xdgCacheHome !== undefined && path.isAbsolute(xdgCacheHome) ? xdgCacheHome : path.join(homedir(), '.cache');
+  const base =
+    xdgCacheHome !== undefined && path.isAbsolute(xdgCacheHome) ? xdgCacheHome : path.join(homedir(), '.cache');
   return path.join(base, 'sureshot');
 };
 
@@ -27,5 +28,7 @@ export const publicFolder = (): string => {
       // Read-only, probably: the next one.
     }
   }
-  throw new StackError('no folder was found that the user of PostgreSQL can reach: set SURESHOT_HOME to a place all users can enter');
+  throw new StackError(
+    'no folder was found that the user of PostgreSQL can reach: set SURESHOT_HOME to a place all users can enter',
+  );
 };

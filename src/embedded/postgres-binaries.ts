@@ -45,7 +45,8 @@ const copyNative = (folder: string, target: string): void => {
   cpSync(folder, inDraft, { recursive: true, verbatimSymlinks: true });
   for (const link of readLinks(folder)) {
     const file = linkPath(inDraft, link);
-    if (!lstatSync(file, { throwIfNoEntry: false })) symlinkSync(path.relative(path.dirname(link.target), link.source), file);
+    if (!lstatSync(file, { throwIfNoEntry: false }))
+      symlinkSync(path.relative(path.dirname(link.target), link.source), file);
   }
   execFileSync('chmod', ['-R', 'a+rX', draft]);
   execFileSync('chmod', ['a+rx', ...['initdb', 'postgres', 'pg_ctl'].map((name) => path.join(inDraft, 'bin', name))]);
@@ -69,11 +70,15 @@ const replaceCopy = (folder: string, target: string): void => {
 /** Where the binaries can be run by that user: in node_modules, or in a copy when it lies where that user cannot enter. */
 export const findPostgresBinaries = (user: ServerUser): PostgresBinaries => {
   const { folder, version } = findNative();
-  const target = path.join(user ? publicFolder() : cacheFolder(), `postgres-${version}-${process.platform}-${process.arch}`);
+  const target = path.join(
+    user ? publicFolder() : cacheFolder(),
+    `postgres-${version}-${process.platform}-${process.arch}`,
+  );
   const copy = path.join(target, 'native');
   const chosen = isUsable(folder, user) ? folder : copy;
   if (chosen === copy && !isUsable(copy, user)) replaceCopy(folder, target);
-  if (!isUsable(chosen, user)) throw new StackError(`PostgreSQL's programs in ${chosen} cannot be run: set DATABASE_URL instead`);
+  if (!isUsable(chosen, user))
+    throw new StackError(`PostgreSQL's programs in ${chosen} cannot be run: set DATABASE_URL instead`);
   const binary = (name: string): string => path.join(chosen, 'bin', name);
   return { initdb: binary('initdb'), postgres: binary('postgres'), majorVersion: version.split('.')[0] ?? '' };
 };

@@ -26,14 +26,18 @@ export const placeCluster = (home: string, user: ServerUser): string => {
   }
   const folder = realFolder(link);
   if (canAccess(user, '-w', folder)) return folder;
-  throw new StackError(`PostgreSQL's folder ${folder} cannot be written by its user: correct owner and mode of it and of the folders above`);
+  throw new StackError(
+    `PostgreSQL's folder ${folder} cannot be written by its user: correct owner and mode of it and of the folders above`,
+  );
 };
 
 const realFolder = (link: string): string => {
   try {
     return fs.realpathSync(link);
   } catch {
-    throw new StackError(`the home is damaged: ${link} leads nowhere: restore its folder, or delete the home to begin anew`);
+    throw new StackError(
+      `the home is damaged: ${link} leads nowhere: restore its folder, or delete the home to begin anew`,
+    );
   }
 };
 
@@ -60,7 +64,9 @@ export type Cluster = { folder: string; user: ServerUser; binaries: PostgresBina
 export const dataFolder = (cluster: Pick<Cluster, 'folder'>): string => path.join(cluster.folder, 'data');
 
 const damaged = (what: string): StackError =>
-  new StackError(`the home is damaged: ${what}: restore it, or delete the home to begin anew (its generations are lost then)`);
+  new StackError(
+    `the home is damaged: ${what}: restore it, or delete the home to begin anew (its generations are lost then)`,
+  );
 
 /** True when there is data to run on, false when it has yet to be made; anything between is refused, never repaired by guesses. */
 export const hasData = (data: string, majorVersion: string): boolean => {
@@ -91,7 +97,11 @@ export const ensureData = async (cluster: Cluster): Promise<void> => {
     // The built-in locale is the same on every machine; one of the system's changes with it, and indexes break.
     const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
     const access = [`--username=${databaseUser}`, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
-    await run(cluster.binaries.initdb, [`--pgdata=${draft}`, ...access, ...locale], { ...cluster.user, cwd: '/', env: serverEnvironment });
+    await run(cluster.binaries.initdb, [`--pgdata=${draft}`, ...access, ...locale], {
+      ...cluster.user,
+      cwd: '/',
+      env: serverEnvironment,
+    });
     fs.renameSync(draft, data);
   } catch (error) {
     const lines = String((error as { stderr?: string }).stderr ?? (error as Error).message);

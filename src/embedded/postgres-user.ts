@@ -22,7 +22,8 @@ export const chooseServerUser = (dataFolder: string): ServerUser => {
   const owner = statSync(dataFolder, { throwIfNoEntry: false });
   if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
   const user = findUser('postgres') ?? findUser('nobody');
-  if (!user) throw new StackError('PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody"');
+  if (!user)
+    throw new StackError('PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody"');
   return user;
 };
 

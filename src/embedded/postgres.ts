@@ -16,7 +16,11 @@ const postgresUrl = (options: PostgresOptions, database = databaseName): string 
 
 /** `ssl: false` because the library would otherwise take PGSSLMODE from the user's environment. */
 const connect = async (options: PostgresOptions): Promise<Client> => {
-  const client = new Client({ connectionString: postgresUrl(options, 'postgres'), ssl: false, connectionTimeoutMillis: 5_000 });
+  const client = new Client({
+    connectionString: postgresUrl(options, 'postgres'),
+    ssl: false,
+    connectionTimeoutMillis: 5_000,
+  });
   client.on('error', () => undefined);
   await client.connect();
   return client;
@@ -32,7 +36,9 @@ const connectWhenReady = async (options: PostgresOptions, over: AbortSignal): Pr
       return await connect(options);
     } catch (error) {
       if (errorCode(error) === wrongPassword) {
-        throw new StackError(`the home is damaged: its data was made with another password than ${options.home}/postgres-password holds`);
+        throw new StackError(
+          `the home is damaged: its data was made with another password than ${options.home}/postgres-password holds`,
+        );
       }
       await delay(retryMs, undefined, { signal: over });
     }
@@ -50,7 +56,12 @@ const ensureDatabase = async (options: PostgresOptions, over: AbortSignal): Prom
 };
 
 const serverArguments = (data: string, port: number): string[] => {
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'logging_collector=off', 'log_checkpoints=off'];
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'logging_collector=off',
+    'log_checkpoints=off',
+  ];
   return ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
 };
 
@@ -69,7 +80,10 @@ export const preparePostgres = async (options: PostgresOptions): Promise<{ spec:
     prepare: () => clusters.endLeftovers(data),
     launch: () => {
       const child = { ...user, cwd: '/', env: clusters.serverEnvironment, detached: true };
-      return spawn(binaries.postgres, serverArguments(data, options.port), { ...child, stdio: ['ignore', 'pipe', 'pipe'] });
+      return spawn(binaries.postgres, serverArguments(data, options.port), {
+        ...child,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
     },
     waitUntilReady: (_child, over) => ensureDatabase(options, over),
     failsFast: true,

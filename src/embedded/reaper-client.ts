@@ -21,7 +21,8 @@ export const startReaper = (onChange: (watched: WatchedProcess[]) => void): Reap
   const tell = (order: ReaperOrder): void => {
     reaper.stdin?.write(`${JSON.stringify(order)}\n`);
   };
-  const tellToAdd = ({ pid, startedAt, stopSignals }: WatchedProcess): void => tell({ add: { pid, startedAt, stopSignals } });
+  const tellToAdd = ({ pid, startedAt, stopSignals }: WatchedProcess): void =>
+    tell({ add: { pid, startedAt, stopSignals } });
   const report = (): void => {
     const own = identifyProcess(reaper.pid ?? 0);
     onChange([...watched.values(), ...(own ? [{ ...own, name: 'reaper', stopSignals: [] }] : [])]);

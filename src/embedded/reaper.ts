@@ -5,7 +5,8 @@
 import { createInterface } from 'node:readline';
 import { endProcess, type ProcessIdentity } from './processes';
 
-export type ReaperOrder = { add: ProcessIdentity & { stopSignals: NodeJS.Signals[] } } | { remove: number } | { leave: true };
+export type ReaperOrder =
+  { add: ProcessIdentity & { stopSignals: NodeJS.Signals[] } } | { remove: number } | { leave: true };
 
 const graceMs = 8_000;
 

@@ -60,21 +60,12 @@ type Building = StackOptions & {
   abandon: (error: unknown) => void;
 };
 
+/** In the order of need. */
 const everyPiece: readonly StackPiece[] = ['postgres', 'temporal', 'emulator', 'worker', 'api'];
 
 /** A worker may be in a call to a provider, whose deadline is a minute: cut off, its fate would be unknown. */
 const workerStopTimeoutMs = 75_000;
 const stopTimeoutMs = 10_000;
-
-const choosePorts = async ({ config, temporalUiPort, log }: StackOptions): Promise<Record<string, number>> => {
-  const wishes = ['postgres', 'temporal', 'emulator', ...(config.port === 0 ? ['api'] : [])].map((name) => ({ name }));
-  const ui = { name: 'temporalUi', ...(temporalUiPort === undefined ? {} : { preferred: temporalUiPort }) };
-  const ports = await keepPorts(config.home, [ui, ...wishes]);
-  if (temporalUiPort !== undefined && ports['temporalUi'] !== temporalUiPort) {
-    log(`port ${temporalUiPort} is taken: Temporal's Web UI goes to ${ports['temporalUi'] ?? ''}`);
-  }
-  return ports;
-};
 
 const describeUrl = (host: string, port: number): string => {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[host] ?? (host.includes(':') ? `[${host}]` : host);
@@ -85,18 +76,31 @@ const startPostgres = async (building: Building, port: number): Promise<string |
   const { config, pieces, supervisor, log } = building;
   if (config.databaseUrl !== null || !pieces.includes('postgres')) return config.databaseUrl;
   const password = keepSecret(config.home, 'postgres-password');
-  const { spec, databaseUrl } = await withProgress(log, 'preparing PostgreSQL', preparePostgres({ home: config.home, port, password }));
+  const { spec, databaseUrl } = await withProgress(
+    log,
+    'preparing PostgreSQL',
+    preparePostgres({ home: config.home, port, password }),
+  );
   await withProgress(log, 'starting PostgreSQL', supervisor.start(spec));
   return databaseUrl;
 };
 
-const startTemporal = async (building: Building, port: number, uiPort: number): Promise<string | null> => {
-  const { config, pieces, supervisor, log } = building;
-  if (config.temporalAddress !== null || !pieces.includes('temporal')) return config.temporalAddress;
-  const binary = await findTemporalBinary(building);
-  const spec = prepareTemporal({ home: config.home, binary, port, uiPort });
-  await withProgress(log, 'starting Temporal', supervisor.start(spec));
-  return `127.0.0.1:${port}`;
+/** Null when none of ours is wanted. May take minutes, so it comes before ports are chosen: they would be taken by then. */
+const obtainTemporal = async (building: Building): Promise<string | null> =>
+  building.config.temporalAddress === null && building.pieces.includes('temporal')
+    ? findTemporalBinary(building)
+    : null;
+
+type TemporalPlace = { binary: string | null; port: number; uiPort: number };
+
+type TemporalFound = { address: string | null; uiUrl: string | null };
+
+const startTemporal = async ({ config, supervisor, log }: Building, place: TemporalPlace): Promise<TemporalFound> => {
+  const { binary, port, uiPort } = place;
+  if (binary === null) return { address: config.temporalAddress, uiUrl: null };
+  const prepared = prepareTemporal({ home: config.home, binary, port, uiPort, log });
+  await withProgress(log, 'starting Temporal', supervisor.start(prepared.spec));
+  return { address: `127.0.0.1:${port}`, uiUrl: `http://127.0.0.1:${prepared.uiPort()}` };
 };
 
 const startEmulator = async (building: Building, port: number): Promise<string | null> => {
@@ -119,11 +123,15 @@ const startServices = async (building: Building, surroundings: Surroundings): Pr
   await withProgress(building.log, 'starting API and worker', Promise.all(wanted.map(building.supervisor.start)));
 };
 
-const startServers = async (building: Building, ports: (name: string) => number) => {
+const portNames = ['postgres', 'temporal', 'temporalUi', 'emulator', 'api'];
+
+type Port = (name: string) => number;
+
+const startServers = async (building: Building, port: Port, binary: string | null) => {
   const works = [
-    startPostgres(building, ports('postgres')),
-    startTemporal(building, ports('temporal'), ports('temporalUi')),
-    startEmulator(building, ports('emulator')),
+    startPostgres(building, port('postgres')),
+    startTemporal(building, { binary, port: port('temporal'), uiPort: building.temporalUiPort ?? port('temporalUi') }),
+    startEmulator(building, port('emulator')),
   ] as const;
   try {
     return await Promise.all(works);
@@ -138,31 +146,31 @@ const startServers = async (building: Building, ports: (name: string) => number)
 /** In the order of need; what does not need each other, at once. */
 const startPieces = async (building: Building): Promise<Surroundings> => {
   const { config } = building;
-  const ports = await choosePorts(building);
-  const port = (name: string): number => ports[name] ?? 0;
-  const [databaseUrl, temporalAddress, emulatorUrl] = await startServers(building, port);
-  const embeddedTemporal = config.temporalAddress === null && temporalAddress !== null;
+  const binary = await obtainTemporal(building);
+  const ports = await keepPorts(config.home, portNames);
+  const port: Port = (name) => ports[name] ?? 0;
+  const [databaseUrl, temporal, emulatorUrl] = await startServers(building, port, binary);
   const surroundings: Surroundings = {
     apiKey: config.apiKey ?? keepSecret(config.home, 'api-key', 'sk_dev_'),
     secret: config.secret ?? keepSecret(config.home, 'secret'),
     port: config.port === 0 ? port('api') : config.port,
     databaseUrl,
-    temporalAddress,
-    temporalUiUrl: embeddedTemporal ? `http://127.0.0.1:${port('temporalUi')}` : null,
+    temporalAddress: temporal.address,
+    temporalUiUrl: temporal.uiUrl,
     emulatorUrl,
   };
-  const isOurs = { databaseUrl: config.databaseUrl === null, temporalAddress: config.temporalAddress === null };
   await startServices(building, {
     ...surroundings,
-    databaseUrl: isOurs.databaseUrl ? databaseUrl : null,
-    temporalAddress: isOurs.temporalAddress ? temporalAddress : null,
+    databaseUrl: config.databaseUrl === null ? databaseUrl : null,
+    temporalAddress: binary === null ? null : temporal.address,
   });
   return surroundings;
 };
 
 /** Before anything is started: each of these is the user's to put right. */
 const claimHome = async ({ config, log, pieces = everyPiece }: StackOptions): Promise<() => void> => {
-  if (!existsSync(compiledEntry('embedded/reaper.js'))) throw new StackError('the project is not built: run npm run build');
+  if (!existsSync(compiledEntry('embedded/reaper.js')))
+    throw new StackError('the project is not built: run npm run build');
   prepareHome(config.home);
   const release = lockHome(config.home);
   try {
@@ -193,7 +201,13 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   let stopped: Promise<void> | null = null;
   const reaper = startReaper((watched) => recordProcesses(config.home, watched));
   const logFolder = path.join(config.home, 'logs');
-  const supervisor = createSupervisor({ logFolder, log, reaper, onGiveUp: (error) => void stop(error) });
+  const supervisor = createSupervisor({
+    logFolder,
+    log,
+    reaper,
+    order: everyPiece,
+    onGiveUp: (error) => void stop(error),
+  });
   const stopAll = async (reason: StackError | null): Promise<void> => {
     stopping.abort();
     await withProgress(log, 'waiting for what is still at work (Ctrl-C again ends it at once)', supervisor.stop());

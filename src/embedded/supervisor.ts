@@ -10,6 +10,8 @@ export type SupervisorOptions = {
   logFolder: string;
   log: Log;
   reaper: Reaper;
+  /** Names in the order of need; stopping goes the other way. */
+  order: readonly string[];
   /** Called when a child cannot be kept running. */
   onGiveUp: (error: StackError) => void;
 };
@@ -17,7 +19,7 @@ export type SupervisorOptions = {
 export type Supervisor = {
   /** Resolves at the first readiness, over restarts; rejects when it is given up or the stack is stopped before. */
   start: (spec: ChildSpec) => Promise<void>;
-  /** The last started first; returns when every process is gone. */
+  /** Against the order of need; returns when every process is gone. */
   stop: () => Promise<void>;
   /** Stops waiting for the polite signals. */
   hasten: () => void;
@@ -71,7 +73,15 @@ const makeChild = (spec: ChildSpec, options: SupervisorOptions, onFirstReady: ()
     child.wasReady = true;
     onFirstReady();
   };
-  const child: KeptChild = { spec, output, onReady, running: null, wasReady: false, crashedAt: [], finished: Promise.resolve() };
+  const child: KeptChild = {
+    spec,
+    output,
+    onReady,
+    running: null,
+    wasReady: false,
+    crashedAt: [],
+    finished: Promise.resolve(),
+  };
   return child;
 };
 
@@ -98,12 +108,14 @@ export const createSupervisor = (options: SupervisorOptions): Supervisor => {
     start,
     stop: async () => {
       stopping.abort();
-      for (const child of children.toReversed()) {
+      const rank = ({ spec }: KeptChild): number => options.order.indexOf(spec.name);
+      for (const child of children.toSorted((one, other) => rank(other) - rank(one))) {
         await endChild(child);
         await child.finished;
       }
     },
     hasten: () => children.forEach(hastenChild),
-    pids: () => Object.fromEntries(children.flatMap(({ spec, running }) => (running ? [[spec.name, running.pid]] : []))),
+    pids: () =>
+      Object.fromEntries(children.flatMap(({ spec, running }) => (running ? [[spec.name, running.pid]] : []))),
   };
 };

@@ -93,19 +93,32 @@ const obtain = async (search: TemporalSearch, target: string): Promise<string> =
 
 const lockPollMs = 200;
 
-/** Two starts at once obtain it once: the second waits for the first. */
-const obtainOnce = async (search: TemporalSearch, target: string): Promise<string> => {
-  mkdirSync(path.dirname(target), { recursive: true });
+/** Null as long as another start is at it. */
+const tryToObtain = async (search: TemporalSearch, target: string): Promise<string | null> => {
   const lock = acquireLock(`${target}.lock`);
-  if ('heldBy' in lock) {
-    await delay(lockPollMs, undefined, { signal: search.stopped });
-    return existsSync(target) ? target : obtainOnce(search, target);
-  }
+  if ('heldBy' in lock) return null;
   try {
     return existsSync(target) ? target : await obtain(search, target);
   } finally {
     lock.release();
   }
+};
+
+const waitForOther = async (search: TemporalSearch, target: string): Promise<string> => {
+  for (;;) {
+    await delay(lockPollMs, undefined, { signal: search.stopped });
+    const obtained = await tryToObtain(search, target);
+    if (obtained !== null) return obtained;
+  }
+};
+
+/** Two starts at once obtain it once: the second waits for the first. */
+const obtainOnce = async (search: TemporalSearch, target: string): Promise<string> => {
+  mkdirSync(path.dirname(target), { recursive: true });
+  const obtained = await tryToObtain(search, target);
+  return (
+    obtained ?? withProgress(search.log, 'another start obtains the Temporal server', waitForOther(search, target))
+  );
 };
 
 /** On PATH, in our cache, by the SDK's download, by Go: the first that works. */
@@ -115,12 +128,18 @@ export const findTemporalBinary = async (search: TemporalSearch): Promise<string
     if (await isRecentEnough(onPath)) return onPath;
     search.log(`${onPath} is older than server ${oldestServer.join('.')} and is not used`);
   }
-  const target = path.join(cacheFolder(search.environment['XDG_CACHE_HOME']), `temporal-${temporalVersion}`, 'temporal');
+  const target = path.join(
+    cacheFolder(search.environment['XDG_CACHE_HOME']),
+    `temporal-${temporalVersion}`,
+    'temporal',
+  );
   if (isExecutable(target)) return target;
   try {
-    return await withProgress(search.log, 'waiting for the Temporal server to be obtained', obtainOnce(search, target));
+    return await obtainOnce(search, target);
   } catch (error) {
     if (error instanceof StackError) throw error;
-    throw new StackError(`there is no Temporal server, and none can be kept in ${path.dirname(target)} (${(error as Error).message}): ${fourWays}`);
+    throw new StackError(
+      `there is no Temporal server, and none can be kept in ${path.dirname(target)} (${(error as Error).message}): ${fourWays}`,
+    );
   }
 };

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { choosePort } from './ports';
+import type { Log } from './progress';
 import { StackError } from './stack-error';
 import type { ChildSpec } from './child-run';
 
-export type TemporalOptions = { home: string; binary: string; port: number; uiPort: number };
+export type TemporalOptions = { home: string; binary: string; port: number; uiPort: number; log: Log };
 
 const searchAttributes = ['SureshotTenant', 'SureshotMedium', 'SureshotProvider', 'SureshotStatus'];
 
@@ -25,7 +28,14 @@ const databaseFile = (home: string): string => path.join(home, 'temporal.db');
 const serverArguments = ({ home, port, uiPort }: TemporalOptions): string[] => [
   ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
   // NORMAL outlives the death of every process, not a power cut.
-  ...['--db-filename', databaseFile(home), '--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
+  ...[
+    '--db-filename',
+    databaseFile(home),
+    '--sqlite-pragma',
+    'journal_mode=WAL',
+    '--sqlite-pragma',
+    'synchronous=NORMAL',
+  ],
   // Its warnings are chatter about its own start and stop.
   ...['--log-level', 'error', '--color', 'never', '--disable-config-env', '--disable-config-file'],
   ...dynamicConfig.flatMap((value) => ['--dynamic-config-value', value]),
@@ -42,12 +52,24 @@ const refuseDamagedDatabase = (file: string): void => {
   const readBytes = readSync(descriptor, header);
   closeSync(descriptor);
   if (readBytes === 0 || header.toString('latin1') === sqliteMagic) return;
-  throw new StackError(`the home is damaged: ${file} is no SQLite database: restore it, or delete the home to begin anew`);
+  throw new StackError(
+    `the home is damaged: ${file} is no SQLite database: restore it, or delete the home to begin anew`,
+  );
 };
 
 const retryMs = 50;
 
-const isServing = async (uiPort: number, over: AbortSignal): Promise<boolean> => {
+const isListening = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+
+const answersWell = async (uiPort: number, over: AbortSignal): Promise<boolean> => {
   try {
     const signal = AbortSignal.any([over, AbortSignal.timeout(5_000)]);
     const answer = await fetch(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default`, { signal });
@@ -58,19 +80,39 @@ const isServing = async (uiPort: number, over: AbortSignal): Promise<boolean> =>
   }
 };
 
-/** Through the Web UI's own API, which asks the frontend: one answer proves both, and no gRPC client with proxies is needed. */
-const waitUntilServing = async (uiPort: number, over: AbortSignal): Promise<void> => {
-  while (!(await isServing(uiPort, over))) await delay(retryMs, undefined, { signal: over });
+/**
+ * The Web UI's own API asks the frontend: one answer proves both, and no gRPC client with proxies is needed. The frontend's
+ * port, which is nobody else's, comes first: on the usual Web UI port another stack's server may be the one that answers.
+ */
+const waitUntilServing = async ({ port, uiPort }: TemporalOptions, over: AbortSignal): Promise<void> => {
+  while (!(await isListening(port)) || !(await answersWell(uiPort, over)))
+    await delay(retryMs, undefined, { signal: over });
 };
 
-export const prepareTemporal = (options: TemporalOptions): ChildSpec => {
+export type PreparedTemporal = { spec: ChildSpec; uiPort: () => number };
+
+export const prepareTemporal = (options: TemporalOptions): PreparedTemporal => {
   refuseDamagedDatabase(databaseFile(options.home));
-  return {
+  let place = options;
+  /** Two stacks may choose the usual port at the same moment; the one that loses must not try it for ever. */
+  const prepare = async (): Promise<void> => {
+    const uiPort = await choosePort(place.uiPort, new Set([place.port]));
+    if (uiPort !== place.uiPort) options.log(`port ${place.uiPort} is taken: Temporal's Web UI goes to ${uiPort}`);
+    place = { ...place, uiPort };
+  };
+  const spec: ChildSpec = {
     name: 'temporal',
-    launch: () => spawn(options.binary, serverArguments(options), { cwd: options.home, detached: true, stdio: ['ignore', 'pipe', 'pipe'] }),
-    waitUntilReady: (_child, over) => waitUntilServing(options.uiPort, over),
+    prepare,
+    launch: () =>
+      spawn(options.binary, serverArguments(place), {
+        cwd: options.home,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    waitUntilReady: (_child, over) => waitUntilServing(place, over),
     stopSignals: ['SIGTERM'],
     stopTimeoutMs: 10_000,
     findImportant: () => null,
   };
+  return { spec, uiPort: () => place.uiPort };
 };

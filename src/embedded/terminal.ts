@@ -11,6 +11,9 @@ export type Terminal = {
 };
 
 const usageExitCode = 2;
+/** As shells count a SIGINT. */
+export const interruptedExitCode = 130;
+const interrupted = { lines: 'interrupted', exitCode: interruptedExitCode };
 
 const explain = (error: unknown): { lines: string; exitCode: number } => {
   if (error instanceof ConfigError) return { lines: error.message, exitCode: usageExitCode };
@@ -36,7 +39,8 @@ export const runInTerminal = async (work: (terminal: Terminal) => Promise<number
   try {
     process.exitCode = await work({ ...signals, log });
   } catch (error) {
-    const { lines, exitCode } = explain(error);
+    // Whatever fails after Ctrl-C fails because of it.
+    const { lines, exitCode } = signals.stopped.aborted ? interrupted : explain(error);
     process.stderr.write(`sureshot: ${lines}\n`);
     process.exitCode = exitCode;
   }

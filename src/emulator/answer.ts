@@ -2,7 +2,7 @@ import type { Response } from 'express';
 import type { Readable } from 'node:stream';
 
 /** What a provider says; the way it travels (or gets lost) is decided elsewhere. */
-export interface Answer {
+export type Answer = {
   status: number;
   headers: Record<string, string>;
   /** Parts leave one by one, `paceMs` apart; a stream is for bodies too large to hold. */
@@ -10,7 +10,7 @@ export interface Answer {
   paceMs?: number;
   /** A content-length that is a lie. */
   declaredBytes?: number;
-}
+};
 
 export const jsonAnswer = (status: number, value: unknown, headers: Record<string, string> = {}): Answer => ({
   status,

@@ -1,7 +1,8 @@
 import express, { type Router } from 'express';
 import { Readable } from 'node:stream';
-import { bytesAnswer, emptyAnswer, textAnswer, type Answer } from './answer';
+import { bytesAnswer, emptyAnswer, textAnswer, wholeBody, type Answer } from './answer';
 import { exchange } from './exchange';
+import { type Fault } from './faults';
 import { extensionOf, renderOutput } from './media';
 import { hashOf, stateOf, type Operation } from './operations';
 import type { Call, EmulatedProvider, Route } from './provider';
@@ -14,7 +15,8 @@ export const artifactUrl = (
   { index, expiresAtMs }: { index: number; expiresAtMs: number | null },
 ): string => {
   const extension = extensionOf(operation.outputs[index]?.contentType ?? '');
-  const query = expiresAtMs === null ? '' : `?_jwt=${Buffer.from(JSON.stringify({ exp: expiresAtMs })).toString('base64url')}`;
+  const query =
+    expiresAtMs === null ? '' : `?_jwt=${Buffer.from(JSON.stringify({ exp: expiresAtMs })).toString('base64url')}`;
   return `${origin}/artifacts/${operation.provider}/${operation.id}/${index}.${extension}${query}`;
 };
 
@@ -38,42 +40,58 @@ const endless = (sizeBytes: number): Readable =>
 
 const rangePattern = /^bytes=(\d*)-(\d*)$/;
 
+type ByteRange = { start: number; end: number };
+
+const spanOf = (first: string, last: string, sizeBytes: number): ByteRange => {
+  if (first === '') return { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes };
+  return { start: Number(first), end: last === '' ? sizeBytes : Math.min(sizeBytes, Number(last) + 1) };
+};
+
 /** The half-open range asked for, undefined without one, null where it cannot be satisfied. */
-const readRange = (header: string | undefined, sizeBytes: number): [number, number] | undefined | null => {
-  const match = rangePattern.exec(header ?? '');
-  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
-  const [first, last] = [match[1] ?? '', match[2] ?? ''];
-  const start = first === '' ? Math.max(0, sizeBytes - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? sizeBytes : Math.min(sizeBytes, Number(last) + 1);
-  return start < end ? [start, end] : null;
+const readRange = (header: string | undefined, sizeBytes: number): ByteRange | undefined | null => {
+  const [, first = '', last = ''] = rangePattern.exec(header ?? '') ?? [];
+  if (first === '' && last === '') return undefined;
+  const range = spanOf(first, last, sizeBytes);
+  return range.start < range.end ? range : null;
 };
 
 const serveBytes = (call: Call, bytes: Buffer, contentType: string): Answer => {
   const etag = `"${hashOf(bytes.toString('latin1')).slice(0, 32)}"`;
-  const headers = { 'content-type': contentType, etag, 'accept-ranges': 'bytes', 'cache-control': 'public, max-age=86400' };
+  const headers = {
+    'content-type': contentType,
+    etag,
+    'accept-ranges': 'bytes',
+    'cache-control': 'public, max-age=86400',
+  };
   if (call.headers['if-none-match'] === etag) return emptyAnswer(304, headers);
   const range = readRange(call.headers.range, bytes.length);
   if (range === null) return emptyAnswer(416, { ...headers, 'content-range': `bytes */${bytes.length}` });
   if (range === undefined) return bytesAnswer(bytes, headers);
-  const [start, end] = range;
+  const { start, end } = range;
   const partial = { ...headers, 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` };
   return { ...bytesAnswer(bytes.subarray(start, end), partial), status: 206 };
 };
 
+const findArtifact = (call: Call): Operation | undefined => {
+  const operation = findOperation(call.world, call.provider, call.params['operation'] ?? '');
+  if (operation === undefined || operation.deletedAtMs !== null) return undefined;
+  return stateOf(operation, call.world.clock()) === 'succeeded' ? operation : undefined;
+};
+
+const spoil = (fault: Fault | undefined, answer: Answer): Answer => {
+  if (fault?.kind === 'artifact_oversized') return { ...answer, parts: endless(fault.sizeBytes) };
+  if (fault?.kind === 'artifact_wrong_length') return { ...answer, declaredBytes: wholeBody(answer).length + 1000 };
+  return answer;
+};
+
 const serve = (provider: EmulatedProvider, call: Call): Answer => {
-  const operation = findOperation(call.world, provider.id, call.params['operation'] ?? '');
+  const operation = findArtifact(call);
   const index = Number.parseInt(call.params['file'] ?? '', 10);
   const shape = operation?.outputs[index];
-  const done = operation !== undefined && stateOf(operation, call.world.clock()) === 'succeeded';
-  if (!done || shape === undefined || operation.deletedAtMs !== null) return textAnswer(404, 'not found');
+  if (operation === undefined || shape === undefined) return textAnswer(404, 'not found');
   call.touched = operation;
   if (hasExpired(call)) return provider.artifactExpired?.() ?? textAnswer(410, 'Gone');
-  if (call.fault?.kind === 'artifact_oversized') {
-    return { status: 200, headers: { 'content-type': shape.contentType }, parts: endless(call.fault.sizeBytes) };
-  }
-  const bytes = renderOutput(operation, index);
-  const answer = serveBytes(call, bytes, shape.contentType);
-  return call.fault?.kind === 'artifact_wrong_length' ? { ...answer, declaredBytes: bytes.length + 1000 } : answer;
+  return spoil(call.fault, serveBytes(call, renderOutput(operation, index), shape.contentType));
 };
 
 const artifactRoute = (provider: EmulatedProvider): Route => ({

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mp3At22050, mp3At44100 } from './samples/audio';
 
-interface Sound {
+type Sound = {
   /** Two sounds with different seeds differ in content. */
   seed: string;
   seconds: number;
   sampleRate: number;
-}
+};
 
 const samples = {
   high: { bytes: Buffer.from(mp3At44100, 'base64'), seconds: 0.548 },
@@ -30,6 +30,8 @@ export const createMp3 = ({ seed, seconds, sampleRate }: Sound): Buffer => {
   return Buffer.concat([id3Tag(seed), ...Array<Buffer>(repeats).fill(sample.bytes)]);
 };
 
+const { sin, PI } = Math;
+
 /** 16 bit mono: a tone whose pitch and swell come from the seed. */
 export const createPcm = ({ seed, seconds, sampleRate }: Sound): Buffer => {
   const hash = createHash('sha256').update(seed).digest();
@@ -38,7 +40,7 @@ export const createPcm = ({ seed, seconds, sampleRate }: Sound): Buffer => {
   const levels = new Int16Array(Math.round(Math.min(longestSeconds, Math.max(0.5, seconds)) * sampleRate));
   for (let index = 0; index < levels.length; index += 1) {
     const time = index / sampleRate;
-    levels[index] = 6000 * Math.sin(2 * Math.PI * frequency * time) * (0.6 + 0.4 * Math.sin(swell * time));
+    levels[index] = 6000 * sin(2 * PI * frequency * time) * (0.6 + 0.4 * sin(swell * time));
   }
   return Buffer.from(levels.buffer);
 };

@@ -1,4 +1,4 @@
-import express, { type ErrorRequestHandler, type Request, type Response, type Router } from 'express';
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { faultSchema } from './faults';
@@ -12,7 +12,11 @@ const sendProblem = (response: Response, problems: string[]): void => {
 };
 
 /** The valid body, or undefined after a 422 was sent. */
-const readBody = <Schema extends z.ZodType>(schema: Schema, request: Request, response: Response): z.output<Schema> | undefined => {
+const readBody = <Schema extends z.ZodType>(
+  schema: Schema,
+  request: Request,
+  response: Response,
+): z.output<Schema> | undefined => {
   const parsed = schema.safeParse(request.body ?? {});
   if (parsed.success) return parsed.data;
   sendProblem(
@@ -71,17 +75,27 @@ const mountViews = (router: Router, world: World): void => {
   });
 };
 
-const handleMalformed: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
-  sendProblem(response, [error instanceof Error ? error.message : String(error)]);
-};
+const parseJson = express.json({ limit: '1mb' });
+
+const parseBody: RequestHandler = (request, response, next) =>
+  parseJson(request, response, (error?: unknown) => {
+    if (error === undefined) next();
+    else sendProblem(response, [error instanceof Error ? error.message : 'unreadable']);
+  });
 
 export const controlRouter = (world: World, providers: readonly EmulatedProvider[]): Router => {
   const router = express.Router();
-  router.use(express.json({ limit: '1mb' }));
+  router.use(parseBody);
   mountViews(router, world);
-  mountFaults(router, world, providers.map(({ id }) => id));
+  mountFaults(
+    router,
+    world,
+    providers.map(({ id }) => id),
+  );
   mountSettings(router, world);
-  router.use((_request, response) => void response.status(404).json({ error: { code: 'not_found', message: 'no such control' } }));
-  router.use(handleMalformed);
+  router.use(
+    (_request, response) =>
+      void response.status(404).json({ error: { code: 'not_found', message: 'no such control' } }),
+  );
   return router;
 };

@@ -4,11 +4,11 @@ import { wholeBody, writeHead, type Answer } from './answer';
 import { deliveryOf, type Fault } from './faults';
 import { pause, type World } from './world';
 
-interface Delivery {
+type Delivery = {
   world: World;
   response: Response;
   answer: Answer;
-}
+};
 
 const sendParts = async ({ world, response, answer }: Delivery): Promise<void> => {
   if (!Array.isArray(answer.parts)) {

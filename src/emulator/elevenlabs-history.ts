@@ -12,7 +12,9 @@ const unixOf = (operation: Operation): number => Math.floor(operation.submittedA
 /** What was made and may be kept, newest first. */
 const itemsOf = (call: Call): Operation[] =>
   ownOperations(call)
-    .filter((operation) => operation.details['isLogged'] === true && stateOf(operation, call.world.clock()) === 'succeeded')
+    .filter(
+      (operation) => operation.details['isLogged'] === true && stateOf(operation, call.world.clock()) === 'succeeded',
+    )
     .reverse();
 
 const toItem = (operation: Operation): Record<string, unknown> => {

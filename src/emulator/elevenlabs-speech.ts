@@ -7,10 +7,12 @@ import type { OutputShape } from './operations';
 import type { Call } from './provider';
 import { complete, fateOf } from './submit';
 
-interface SpeechModel {
+type SpeechModel = {
   maxCharacters: number;
   thousandCharactersUsd: number;
-}
+};
+
+export const defaultModel = 'eleven_multilingual_v2';
 
 const models: Record<string, SpeechModel> = {
   eleven_multilingual_v2: { maxCharacters: 10_000, thousandCharactersUsd: 0.08 },
@@ -24,7 +26,7 @@ const share = z.number().min(0).max(1).nullish();
 /** Unknown fields are ignored. */
 const bodySchema = z.object({
   text: z.string(),
-  model_id: z.string().default('eleven_multilingual_v2'),
+  model_id: z.string().default(defaultModel),
   language_code: z.string().nullish(),
   seed: z.int().min(0).max(4_294_967_295).nullish(),
   voice_settings: z
@@ -55,12 +57,15 @@ const contentTypes: Record<string, string> = { mp3: 'audio/mpeg', wav: 'audio/wa
 const readFormat = (format: string, text: string): OutputShape | undefined => {
   const match = /^(mp3|pcm|wav)_(8000|16000|22050|24000|32000|44100|48000)(?:_\d+)?$/.exec(format);
   const contentType = contentTypes[match?.[1] ?? ''];
-  return contentType === undefined ? undefined : { contentType, sampleRate: Number(match?.[2]), seconds: text.length / 15 };
+  return contentType === undefined
+    ? undefined
+    : { contentType, sampleRate: Number(match?.[2]), seconds: text.length / 15 };
 };
 
 const check = (call: Call, body: Body): Answer | SpeechModel => {
   const model = models[body.model_id];
-  if (model === undefined) return detail(400, 'model_not_found', `A model with model ID ${body.model_id} does not exist.`);
+  if (model === undefined)
+    return detail(400, 'model_not_found', `A model with model ID ${body.model_id} does not exist.`);
   if (findVoice(call.params['voice'] ?? '') === undefined) {
     return detail(404, 'voice_not_found', `A voice with the voice_id ${call.params['voice'] ?? ''} was not found.`);
   }
@@ -90,7 +95,12 @@ const audioOf = async (call: Call, body: Body, model: SpeechModel): Promise<Answ
     priceUsd: (characters * model.thousandCharactersUsd) / 1000,
     durationMs: 1_500,
     outputs: [shape],
-    details: { voice: call.params['voice'], format, isLogged: call.query.get('enable_logging') !== 'false', settings: body.voice_settings ?? null },
+    details: {
+      voice: call.params['voice'],
+      format,
+      isLogged: call.query.get('enable_logging') !== 'false',
+      settings: body.voice_settings ?? null,
+    },
   });
   if (operation.ending === 'failed') return operation.reason === 'filtered' ? withheld : modelFailed;
   const bytes = renderOutput(operation, 0);

@@ -40,5 +40,6 @@ export const listVoices = (): Answer => {
     settings: null,
     high_quality_base_model_ids: ['eleven_multilingual_v2', 'eleven_flash_v2_5'],
   }));
-  return jsonAnswer(200, { voices });
+  // The second version of the list adds paging to the first.
+  return jsonAnswer(200, { voices, has_more: false, total_count: voices.length, next_page_token: null });
 };

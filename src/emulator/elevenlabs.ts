@@ -1,7 +1,7 @@
 import { jsonAnswer, type Answer } from './answer';
 import { findHistoryItem, listHistory, retrieveAudio, retrieveItem } from './elevenlabs-history';
 import { detail } from './elevenlabs-problems';
-import { speak } from './elevenlabs-speech';
+import { defaultModel, speak } from './elevenlabs-speech';
 import { listVoices } from './elevenlabs-voices';
 import { isOver } from './operations';
 import type { Call, EmulatedProvider, Failure, Route } from './provider';
@@ -9,7 +9,7 @@ import { ownOperations } from './submit';
 
 const describeSpeech: Route['describe'] = ({ body }) => {
   const { model_id, text } = Object(body) as Record<string, unknown>;
-  return { model: String(model_id ?? 'eleven_multilingual_v2'), prompt: String(text) };
+  return { model: typeof model_id === 'string' ? model_id : defaultModel, prompt: String(text) };
 };
 
 const describeItem: Route['describe'] = (call) => ({ operation: findHistoryItem(call) });
@@ -23,7 +23,8 @@ const failures: Record<number, readonly [status: string, message: string]> = {
 
 const fail = ({ status, retryAfterSeconds, scope }: Failure): Answer => {
   const tooMany = ['too_many_concurrent_requests', 'Too many concurrent requests for your subscription.'] as const;
-  const [name, message] = scope === undefined ? (failures[status] ?? ['internal_server_error', `Emulated ${status}.`]) : tooMany;
+  const [name, message] =
+    scope === undefined ? (failures[status] ?? ['internal_server_error', `Emulated ${status}.`]) : tooMany;
   const answer = detail(status, name, message);
   return retryAfterSeconds === undefined
     ? answer
@@ -54,6 +55,7 @@ export const elevenlabs: EmulatedProvider = {
     { method: 'get', path: '/v1/history/:id', kind: 'other', describe: describeItem, handle: retrieveItem },
     { method: 'get', path: '/v1/history/:id/audio', kind: 'result', describe: describeItem, handle: retrieveAudio },
     { method: 'get', path: '/v1/voices', kind: 'other', handle: listVoices },
+    { method: 'get', path: '/v2/voices', kind: 'other', handle: listVoices },
   ],
   unauthorized: (key) =>
     key === undefined

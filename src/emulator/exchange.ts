@@ -1,9 +1,9 @@
 import type { Request, Response } from 'express';
 import { jsonAnswer, textAnswer, type Answer } from './answer';
 import { deliver } from './deliver';
-import { takeFault, takesEffect, type Fault } from './faults';
+import { takeFault, takesEffect, type Fault, type FaultSubject } from './faults';
 import { advance } from './lanes';
-import { fingerprintOf } from './operations';
+import { fingerprintOf, type Operation } from './operations';
 import type { Call, EmulatedProvider, Route, Subject } from './provider';
 import { headersOfInterest, recordRequest, retryCountOf, type SeenRequest } from './requests';
 import { bendFate, findExcess } from './submit';
@@ -11,7 +11,10 @@ import { pause, type World } from './world';
 
 const paramsOf = (request: Request): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(request.params).map(([name, value]) => [name, Array.isArray(value) ? value.join('/') : String(value)]),
+    Object.entries(request.params).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join('/') : String(value),
+    ]),
   );
 
 const createCall = (world: World, provider: EmulatedProvider, request: Request): Call => {
@@ -44,6 +47,7 @@ const record = (call: Call, subject: Subject): SeenRequest => {
     model: subject.operation?.model ?? subject.model ?? null,
     method: call.method,
     path: call.path,
+    query: Object.fromEntries(call.query),
     status: null,
     fault: call.fault?.kind ?? null,
     at: new Date(call.world.clock()).toISOString(),
@@ -55,7 +59,8 @@ const record = (call: Call, subject: Subject): SeenRequest => {
   return seen;
 };
 
-const html = '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>';
+const html =
+  '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>';
 
 /** What a fault says in the provider's stead. */
 const faultAnswer = (provider: EmulatedProvider, fault: Fault): Answer | undefined => {
@@ -85,11 +90,24 @@ const decide = async (provider: EmulatedProvider, route: Route, call: Call): Pro
   return instead ?? answer;
 };
 
-interface Exchange {
+type Exchange = {
   world: World;
   provider: EmulatedProvider;
   route: Route;
-}
+};
+
+const nameSubject = (call: Call, { operation, model, prompt }: Subject): FaultSubject => ({
+  provider: call.provider,
+  kind: call.kind,
+  model: operation?.model ?? model ?? null,
+  prompt: operation?.prompt ?? prompt ?? null,
+});
+
+const bringUpToDate = (call: Call, operation: Operation | undefined): void => {
+  if (operation === undefined) return;
+  if (call.fault === undefined) advance(call.world, operation);
+  else bendFate(call, operation);
+};
 
 export const exchange = async (
   { world, provider, route }: Exchange,
@@ -99,18 +117,10 @@ export const exchange = async (
   const call = createCall(world, provider, request);
   call.kind = route.kind;
   const subject = route.describe?.(call) ?? {};
-  call.fault = takeFault(world.faults, {
-    provider: provider.id,
-    kind: route.kind,
-    model: subject.operation?.model ?? subject.model ?? null,
-    prompt: subject.operation?.prompt ?? subject.prompt ?? null,
-  });
+  call.fault = takeFault(world.faults, nameSubject(call, subject));
   const seen = record(call, subject);
   await pause(world, call.fault?.delayMs ?? 0);
-  if (subject.operation !== undefined) {
-    if (call.fault === undefined) advance(world, subject.operation);
-    else bendFate(call, subject.operation);
-  }
+  bringUpToDate(call, subject.operation);
   const answer = await decide(provider, route, call);
   seen.operation = call.touched?.id ?? seen.operation;
   seen.model = call.touched?.model ?? seen.model;
@@ -119,7 +129,8 @@ export const exchange = async (
 };
 
 /** What no route answers: unknown paths and bodies that do not parse. */
-export const exchangeOther = (world: World, provider: EmulatedProvider, malformed?: string) =>
+export const exchangeOther =
+  (world: World, provider: EmulatedProvider, malformed?: string) =>
   (request: Request, response: Response): Promise<void> => {
     const handle = (call: Call): Answer =>
       malformed === undefined ? provider.notFound(call) : provider.malformed(malformed);

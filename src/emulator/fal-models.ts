@@ -63,18 +63,18 @@ const veoImageSchema = veoSchema.extend({
 });
 
 /** What is common to all models once their input is valid. */
-export interface FalPlan {
+export type FalPlan = {
   medium: Medium;
   outputs: OutputShape[];
   priceUsd: number;
   latencyMs: number;
   seed: number | null;
-}
+};
 
-interface FalModel {
+type FalModel = {
   schema: z.ZodType<Record<string, unknown>>;
   plan: (input: Record<string, unknown>) => FalPlan;
-}
+};
 
 const planImages = (
   input: { image_size: z.infer<typeof imageSizeSchema>; num_images: number; seed?: number | null | undefined },

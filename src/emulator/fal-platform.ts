@@ -2,7 +2,8 @@ import { jsonAnswer, type Answer } from './answer';
 import { endsAtMs, isOver, stateOf, type Operation } from './operations';
 import type { Call } from './provider';
 
-const problem = (status: number, type: string, message: string): Answer => jsonAnswer(status, { error: { type, message } });
+const problem = (status: number, type: string, message: string): Answer =>
+  jsonAnswer(status, { error: { type, message } });
 
 const statusCodeOf = (operation: Operation, nowMs: number): number => {
   const state = stateOf(operation, nowMs);
@@ -34,7 +35,8 @@ const timeOf = (text: string | null, otherwise: number): number => (text === nul
  * @see https://docs.fal.ai/platform-apis
  */
 export const listRequests = (call: Call): Answer => {
-  if (!call.key.includes('admin')) return problem(403, 'authorization_error', 'This endpoint requires an ADMIN API key');
+  if (!call.key.includes('admin'))
+    return problem(403, 'authorization_error', 'This endpoint requires an ADMIN API key');
   const endpoint = call.query.get('endpoint_id');
   if (endpoint === null) return problem(400, 'validation_error', 'endpoint_id is required');
   const startMs = timeOf(call.query.get('start'), 0);

@@ -2,14 +2,14 @@ import type { z } from 'zod';
 import { jsonAnswer, type Answer } from './answer';
 
 /** The two shapes of fal's errors: a list for what the model says, a string for what the platform says. */
-interface Detail {
+type Detail = {
   loc: (string | number)[];
   msg: string;
   type: string;
   url?: string;
   ctx?: Record<string, unknown>;
   input?: unknown;
-}
+};
 
 const quoted = (values: readonly unknown[]): string => {
   const words = values.map((value) => `'${String(value)}'`);
@@ -24,12 +24,21 @@ const wordIssue = (issue: z.core.$ZodIssue): Pick<Detail, 'msg' | 'type' | 'ctx'
     return { msg: `Input should be ${expected}`, type: 'literal_error', ctx: { expected } };
   }
   if (issue.code === 'too_small') {
-    return { msg: `Input should be greater than or equal to ${issue.minimum}`, type: 'greater_than_equal', ctx: { ge: issue.minimum } };
+    return {
+      msg: `Input should be greater than or equal to ${issue.minimum}`,
+      type: 'greater_than_equal',
+      ctx: { ge: issue.minimum },
+    };
   }
   if (issue.code === 'too_big') {
-    return { msg: `Input should be less than or equal to ${issue.maximum}`, type: 'less_than_equal', ctx: { le: issue.maximum } };
+    return {
+      msg: `Input should be less than or equal to ${issue.maximum}`,
+      type: 'less_than_equal',
+      ctx: { le: issue.maximum },
+    };
   }
-  if (issue.code === 'invalid_type') return { msg: `Input should be a valid ${issue.expected}`, type: `${issue.expected}_type` };
+  if (issue.code === 'invalid_type')
+    return { msg: `Input should be a valid ${issue.expected}`, type: `${issue.expected}_type` };
   return { msg: issue.message, type: 'value_error' };
 };
 

@@ -82,7 +82,12 @@ const submit = (call: Call): Answer => {
 const isQueued = (call: Call, operation: Operation): boolean => progressOf(operation, call.world.clock()) < 0.1;
 
 const logsOf = (operation: Operation): Record<string, unknown>[] => [
-  { message: 'Runner started', level: 'INFO', source: 'USER', timestamp: new Date(operation.startedAtMs ?? 0).toISOString() },
+  {
+    message: 'Runner started',
+    level: 'INFO',
+    source: 'USER',
+    timestamp: new Date(operation.startedAtMs ?? 0).toISOString(),
+  },
 ];
 
 const errorsOf = (call: Call, operation: Operation): Record<string, string> => {
@@ -114,13 +119,18 @@ const fileUrl = (call: Call, operation: Operation, index: number): string => {
   }
   const lifetime = operation.details['lifetimeSeconds'];
   const endMs = (operation.startedAtMs ?? operation.submittedAtMs) + operation.durationMs;
-  return artifactUrl(call, operation, { index, expiresAtMs: typeof lifetime === 'number' ? endMs + lifetime * 1000 : null });
+  return artifactUrl(call, operation, {
+    index,
+    expiresAtMs: typeof lifetime === 'number' ? endMs + lifetime * 1000 : null,
+  });
 };
 
 const outputOf = (call: Call, operation: Operation): Record<string, unknown> => {
   if (operation.medium === 'video') {
     const file_size = renderOutput(operation, 0).length;
-    return { video: { url: fileUrl(call, operation, 0), content_type: 'video/mp4', file_name: 'output.mp4', file_size } };
+    return {
+      video: { url: fileUrl(call, operation, 0), content_type: 'video/mp4', file_name: 'output.mp4', file_size },
+    };
   }
   const images = operation.outputs.map(({ contentType, width, height }, index) => ({
     url: fileUrl(call, operation, index),
@@ -172,7 +182,8 @@ const requestPath = '/:owner/:app/requests/:id';
 const fail = ({ status, retryAfterSeconds }: Failure): Answer => {
   const type = status === 504 ? 'request_timeout' : status >= 500 ? 'runner_connection_timeout' : undefined;
   const answer = platformProblem(status, status === 429 ? 'Too many requests' : `Emulated ${status}`, type);
-  const wait: Record<string, string> = retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
+  const wait: Record<string, string> =
+    retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
   return { ...answer, headers: { ...answer.headers, ...wait } };
 };
 
@@ -189,14 +200,19 @@ export const fal: EmulatedProvider = {
     { method: 'post', path: '/*endpoint', kind: 'submit', describe: describeSubmit, handle: submit },
   ],
   unauthorized: (key) =>
-    platformProblem(401, key === undefined ? 'Authentication is required to access this application.' : 'Invalid authentication credentials.'),
+    platformProblem(
+      401,
+      key === undefined
+        ? 'Authentication is required to access this application.'
+        : 'Invalid authentication credentials.',
+    ),
   exhausted: () =>
     platformProblem(403, 'User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing.'),
   fail,
   // `/fal-ai/flux/dev/requests/…` reaches the model's own runner, which knows POST only.
-  notFound: ({ path }) => (path.includes('/requests/') ? platformProblem(405, 'Method Not Allowed') : platformProblem(404, 'Not Found')),
+  notFound: ({ path }) =>
+    path.includes('/requests/') ? platformProblem(405, 'Method Not Allowed') : platformProblem(404, 'Not Found'),
   malformed: (reason) => jsonAnswer(422, { detail: [{ loc: ['body'], msg: reason, type: 'json_invalid' }] }),
   artifactExpired: () => textAnswer(410, 'Gone'),
   signature: ({ touched, params }) => ({ 'x-fal-request-id': touched?.id ?? params['id'] ?? crypto.randomUUID() }),
 };
-

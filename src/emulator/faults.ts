@@ -1,20 +1,20 @@
 import { z } from 'zod';
 
-export const requestKinds = ['submit', 'poll', 'result', 'cancel', 'artifact', 'other'] as const;
+const requestKinds = ['submit', 'poll', 'result', 'cancel', 'artifact', 'other'] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
 /** What becomes of the answer. `normal`: the fault acts elsewhere (on the operation's fate, or as an answer of its own). */
 type Delivery = 'normal' | 'drop' | 'stall_headers' | 'stall_body' | 'truncate' | 'garble' | 'empty';
 
-interface FaultTraits {
+type FaultTraits = {
   delivery: Delivery;
   /** Whether the request takes effect (a submit is accepted and booked) although its answer goes wrong. */
   accepted: boolean;
   /** What it applies to when the fault names no operation; undefined = submit, poll, result and cancel alike. */
   operation?: RequestKind;
-}
+};
 
-export const faultKinds = {
+const faultKinds = {
   status: { delivery: 'normal', accepted: false },
   html: { delivery: 'normal', accepted: false },
   slow: { delivery: 'normal', accepted: true },
@@ -54,7 +54,10 @@ export const faultSchema = z
     /** Waited before anything is answered. */
     delayMs: z.int().min(0).default(0),
     /** Of artifact_oversized. */
-    sizeBytes: z.int().min(1).default(16 * 2 ** 30),
+    sizeBytes: z
+      .int()
+      .min(1)
+      .default(16 * 2 ** 30),
     /** Of status: instead of the provider's own body. */
     body: z.unknown().optional(),
     headers: z.record(z.string(), z.string()).optional(),
@@ -66,12 +69,12 @@ export const faultSchema = z
 
 export type Fault = z.infer<typeof faultSchema> & { id: string; applied: number };
 
-export interface FaultSubject {
+export type FaultSubject = {
   provider: string;
   kind: RequestKind;
   model: string | null;
   prompt: string | null;
-}
+};
 
 const reaches = (fault: Fault, kind: RequestKind): boolean => {
   const traits: FaultTraits = faultKinds[fault.kind];

@@ -1,19 +1,28 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { Operation } from './operations';
 
-interface JournalEntry {
+type JournalEntry = {
   provider: string;
   id: string;
   set: Partial<Operation>;
-}
+};
 
 /** Called before the answer leaves: what a client was told must survive the death of this process. */
-export interface Journal {
+export type Journal = {
   append(entry: JournalEntry): void;
   clear(): void;
   close(): void;
-}
+};
 
 export const operationKey = (provider: string, id: string): string => `${provider}/${id}`;
 
@@ -30,7 +39,9 @@ const replay = (path: string): Map<string, Operation> => {
   if (!existsSync(path)) return operations;
   for (const { provider, id, set } of readFileSync(path, 'utf8').split('\n').flatMap(parseLine)) {
     const key = operationKey(provider, id);
-    operations.set(key, { ...operations.get(key), ...set } as Operation);
+    const known = operations.get(key);
+    // A change without its operation: killed between the two, and so never answered.
+    if (known !== undefined || set.id !== undefined) operations.set(key, { ...known, ...set } as Operation);
   }
   return operations;
 };

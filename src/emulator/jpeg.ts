@@ -30,18 +30,28 @@ const tables = ({ width, height }: Size): Buffer => {
   return Buffer.concat([
     segment(0xe0, [0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0]),
     segment(0xdb, [0, ...Array<number>(64).fill(8)]),
-    segment(0xc0, [8, height >> 8, height & 0xff, width >> 8, width & 0xff, 3, ...component(1), ...component(2), ...component(3)]),
+    segment(0xc0, [
+      8,
+      height >> 8,
+      height & 0xff,
+      width >> 8,
+      width & 0xff,
+      3,
+      ...component(1),
+      ...component(2),
+      ...component(3),
+    ]),
     segment(0xc4, [0x00, 0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, ...categories]),
     segment(0xc4, [0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), // one AC code: end of block
     segment(0xda, [3, 1, 0, 2, 0, 3, 0, 0, 63, 0]),
   ]);
 };
 
-interface Bits {
+type Bits = {
   bytes: number[];
   pending: number;
   count: number;
-}
+};
 
 const putBits = (bits: Bits, value: number, length: number): void => {
   bits.pending = (bits.pending << length) | value;
@@ -55,8 +65,10 @@ const putBits = (bits: Bits, value: number, length: number): void => {
   bits.pending &= (1 << bits.count) - 1;
 };
 
+const { abs, clz32 } = Math;
+
 const putBlock = (bits: Bits, difference: number): void => {
-  const category = difference === 0 ? 0 : 32 - Math.clz32(Math.abs(difference));
+  const category = difference === 0 ? 0 : 32 - clz32(abs(difference));
   const [code, length] = categoryCodes[category] ?? [0, 2];
   putBits(bits, code, length);
   if (category > 0) putBits(bits, difference > 0 ? difference : difference + (1 << category) - 1, category);

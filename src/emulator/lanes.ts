@@ -2,11 +2,11 @@ import { endsAtMs, type Operation } from './operations';
 import type { World } from './world';
 
 /** First come, first served, at most `concurrent` at a time. */
-interface Lane {
+type Lane = {
   provider: string;
   waiting: Operation[];
   running: Operation[];
-}
+};
 
 export type Lanes = Map<string, Lane>;
 
@@ -40,7 +40,7 @@ const startOldest = (world: World, lane: Lane, freedAtMs: number): void => {
 const advanceLane = (world: World, lane: Lane): void => {
   const nowMs = world.clock();
   const limit = world.settings.limits[lane.provider]?.concurrent ?? Infinity;
-  for (let freedAtMs = 0; ; ) {
+  for (let freedAtMs = 0; ;) {
     while (lane.waiting.length > 0 && lane.running.length < limit) startOldest(world, lane, freedAtMs);
     const done = earliestEnd(lane.running);
     const endMs = done === undefined ? null : endsAtMs(done);

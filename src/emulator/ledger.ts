@@ -3,7 +3,7 @@ import { chargeUsd, endsAtMs, formatUsd, isOver, stateOf, type Operation } from 
 import type { World } from './world';
 
 /** One accepted paid submit. */
-interface LedgerEntry {
+type LedgerEntry = {
   provider: string;
   operation: string;
   model: string;
@@ -17,7 +17,7 @@ interface LedgerEntry {
   /** How often this very body was accepted with this credential: over 1 = perhaps paid twice. */
   submits: number;
   retryCount: number;
-}
+};
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 

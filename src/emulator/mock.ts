@@ -181,7 +181,11 @@ export const mock: EmulatedProvider = {
   unauthorized: () => problem(401, 'The key is missing or unknown.'),
   exhausted: () => problem(402, 'The account has no credit left.'),
   fail: ({ status, retryAfterSeconds }) =>
-    problem(status, `Emulated ${status}.`, retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) }),
+    problem(
+      status,
+      `Emulated ${status}.`,
+      retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) },
+    ),
   notFound: ({ method, path }) => problem(404, `No route ${method} ${path}.`),
   malformed: (reason) => problem(400, reason),
 };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonAnswer, type Answer } from './answer';
 import { isOver, type Operation } from './operations';
-import { invalidValue, missingParameter, modelFailed, modelNotFound, problem, unknownParameter } from './openai-problems';
+import { invalidInput, modelFailed, modelNotFound, problem } from './openai-problems';
 import { countTokens, writeProse } from './prose';
 import type { Call } from './provider';
 import { fitSchema } from './schema-example';
@@ -39,7 +39,9 @@ const bodySchema = z.strictObject({
   top_p: z.number().min(0).max(1).nullish(),
   n: z.literal(1).nullish(),
   stream: z.boolean().nullish(),
-  stream_options: z.strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() }).nullish(),
+  stream_options: z
+    .strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })
+    .nullish(),
   response_format: formatSchema.optional(),
   store: z.boolean().nullish(),
   metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
@@ -48,20 +50,37 @@ const bodySchema = z.strictObject({
   user: z.string().optional(),
   safety_identifier: z.string().nullish(),
   ...Object.fromEntries(
-    ['frequency_penalty', 'presence_penalty', 'logit_bias', 'logprobs', 'top_logprobs', 'modalities', 'parallel_tool_calls',
-      'prediction', 'prompt_cache_key', 'prompt_cache_retention', 'reasoning_effort', 'service_tier', 'tool_choice', 'tools',
-      'verbosity', 'web_search_options', 'audio', 'moderation'].map((name) => [name, ignored] as const),
+    [
+      'frequency_penalty',
+      'presence_penalty',
+      'logit_bias',
+      'logprobs',
+      'top_logprobs',
+      'modalities',
+      'parallel_tool_calls',
+      'prediction',
+      'prompt_cache_key',
+      'prompt_cache_retention',
+      'reasoning_effort',
+      'service_tier',
+      'tool_choice',
+      'tools',
+      'verbosity',
+      'web_search_options',
+      'audio',
+      'moderation',
+    ].map((name) => [name, ignored] as const),
   ),
 });
 
 type Body = z.infer<typeof bodySchema>;
 
-interface ChatModel {
+type ChatModel = {
   /** USD per million tokens: in, out. */
   rates: readonly [number, number];
   /** Takes max_completion_tokens only, and no temperature. */
   reasons: boolean;
-}
+};
 
 export const chatModels: Record<string, ChatModel> = {
   'gpt-4o-mini': { rates: [0.15, 0.6], reasons: false },
@@ -69,21 +88,13 @@ export const chatModels: Record<string, ChatModel> = {
   'gpt-5.5': { rates: [5, 30], reasons: true },
 };
 
-const invalidInput = (error: z.ZodError): Answer => {
-  const issue = error.issues[0];
-  if (issue?.code === 'unrecognized_keys') return unknownParameter([...issue.path, issue.keys[0]].join('.'));
-  const param = issue?.path.join('.') ?? '';
-  return issue?.code === 'invalid_type' && issue.message.includes('undefined')
-    ? missingParameter(param)
-    : invalidValue(param, issue?.message ?? '');
-};
-
 const checkReasoning = (body: Body): Answer | undefined => {
-  if (body.max_tokens != null) {
-    const message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+  if (typeof body.max_tokens === 'number') {
+    const message =
+      "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
     return problem(400, { message, param: 'max_tokens', code: 'unsupported_parameter' });
   }
-  if (body.temperature == null || body.temperature === 1) return undefined;
+  if (typeof body.temperature !== 'number' || body.temperature === 1) return undefined;
   const message = `Unsupported value: 'temperature' does not support ${body.temperature} with this model. Only the default (1) value is supported.`;
   return problem(400, { message, param: 'temperature', code: 'unsupported_value' });
 };
@@ -93,15 +104,18 @@ const textOf = ({ content }: z.infer<typeof messageSchema>): string =>
 
 /** What the user said last; lenient, for it is read before anything is validated. */
 export const lastPrompt = (body: unknown): string => {
-  const messages = z.array(messageSchema).catch([]).parse((Object(body) as Record<string, unknown>)['messages']);
+  const messages = z
+    .array(messageSchema)
+    .catch([])
+    .parse((Object(body) as Record<string, unknown>)['messages']);
   return textOf(messages.findLast(({ role }) => role === 'user') ?? messages.at(-1) ?? { role: 'user', content: '' });
 };
 
-interface Reply {
+type Reply = {
   content: string | null;
   refusal: string | null;
   finishReason: 'stop' | 'length' | 'content_filter';
-}
+};
 
 const write = (body: Body, prompt: string): string => {
   const format = body.response_format;
@@ -121,16 +135,27 @@ const replyTo = (body: Body, operation: Pick<Operation, 'prompt' | 'reason'>): R
     : { content, refusal: null, finishReason: 'stop' };
 };
 
-const usageOf = (body: Body, reply: Reply): Record<string, unknown> & { prompt_tokens: number; completion_tokens: number } => {
-  const images = body.messages.flatMap(({ content }) => (Array.isArray(content) ? content : [])).filter(({ type }) => type === 'image_url');
-  const prompt_tokens = countTokens(body.messages.map(textOf).join('')) + 4 * body.messages.length + 255 * images.length;
+const usageOf = (
+  body: Body,
+  reply: Reply,
+): Record<string, unknown> & { prompt_tokens: number; completion_tokens: number } => {
+  const images = body.messages
+    .flatMap(({ content }) => (Array.isArray(content) ? content : []))
+    .filter(({ type }) => type === 'image_url');
+  const prompt_tokens =
+    countTokens(body.messages.map(textOf).join('')) + 4 * body.messages.length + 255 * images.length;
   const completion_tokens = countTokens(reply.content ?? reply.refusal ?? '');
   return {
     prompt_tokens,
     completion_tokens,
     total_tokens: prompt_tokens + completion_tokens,
     prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: 0,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
   };
 };
 

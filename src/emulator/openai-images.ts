@@ -2,8 +2,16 @@ import { z } from 'zod';
 import { jsonAnswer, type Answer } from './answer';
 import { artifactUrl } from './artifacts';
 import { renderOutput } from './media';
+import { parseMultipart } from './multipart';
 import type { Operation } from './operations';
-import { invalidValue, missingParameter, modelFailed, moderationBlocked, problem, unknownParameter } from './openai-problems';
+import {
+  invalidInput,
+  invalidValue,
+  missingParameter,
+  modelFailed,
+  moderationBlocked,
+  problem,
+} from './openai-problems';
 import { countTokens } from './prose';
 import type { Call } from './provider';
 import { complete, fateOf } from './submit';
@@ -37,14 +45,14 @@ const dalleSchema = z.strictObject({
   user: z.string().optional(),
 });
 
-interface ImageModel {
+type ImageModel = {
   isRetired: boolean;
   /** USD per million tokens: text in, image in, image out. */
   rates: readonly [number, number, number];
   /** Output tokens of one megapixel (1024 x 1024). */
   tokens: Record<'low' | 'medium' | 'high', number>;
   sizes: 'any' | readonly string[];
-}
+};
 
 const gptSizes = ['1024x1024', '1536x1024', '1024x1536', 'auto'] as const;
 const noTokens = { low: 0, medium: 0, high: 0 };
@@ -52,41 +60,48 @@ const noTokens = { low: 0, medium: 0, high: 0 };
 /** Retired ones are served unless the lifecycle is strict, so that old recordings can be replayed. */
 const models: Record<string, ImageModel> = {
   'gpt-image-2': { isRetired: false, rates: [5, 8, 30], tokens: { low: 200, medium: 1767, high: 7033 }, sizes: 'any' },
-  'gpt-image-1-mini': { isRetired: false, rates: [2, 2.5, 8], tokens: { low: 625, medium: 1375, high: 4500 }, sizes: gptSizes },
-  'gpt-image-1': { isRetired: true, rates: [5, 10, 40], tokens: { low: 275, medium: 1050, high: 4175 }, sizes: gptSizes },
+  'gpt-image-1-mini': {
+    isRetired: false,
+    rates: [2, 2.5, 8],
+    tokens: { low: 625, medium: 1375, high: 4500 },
+    sizes: gptSizes,
+  },
+  'gpt-image-1': {
+    isRetired: true,
+    rates: [5, 10, 40],
+    tokens: { low: 275, medium: 1050, high: 4175 },
+    sizes: gptSizes,
+  },
   'dall-e-3': { isRetired: true, rates: [0, 0, 0], tokens: noTokens, sizes: ['1024x1024', '1792x1024', '1024x1792'] },
   'dall-e-2': { isRetired: true, rates: [0, 0, 0], tokens: noTokens, sizes: ['256x256', '512x512', '1024x1024'] },
 };
 
 const dallePrices: Record<string, number> = { 'dall-e-2': 0.02, 'dall-e-3': 0.04 };
 
-const invalidInput = (error: z.ZodError): Answer => {
-  const issue = error.issues[0];
-  if (issue?.code === 'unrecognized_keys') return unknownParameter(issue.keys[0] ?? '');
-  const param = issue?.path.join('.') ?? '';
-  return issue?.code === 'invalid_type' && issue.message.includes('undefined')
-    ? missingParameter(param)
-    : invalidValue(param, issue?.message ?? '');
-};
-
-interface Dimensions {
+type Dimensions = {
   width: number;
   height: number;
-}
-
-/** The dimensions, or what is wrong with them. */
-const readSize = (size: string, model: ImageModel): Dimensions | string => {
-  if (size === 'auto') return { width: 1024, height: 1024 };
-  const [width = 0, height = 0] = (/^(\d{2,4})x(\d{2,4})$/.exec(size) ?? []).slice(1).map(Number);
-  if (model.sizes !== 'any') {
-    return model.sizes.includes(size) ? { width, height } : `'${size}'. Supported values are: ${model.sizes.join(', ')}.`;
-  }
-  if (width === 0 || width % 16 !== 0 || height % 16 !== 0) return `'${size}'. Width and height must be divisible by 16.`;
-  if (Math.max(width, height) > 3 * Math.min(width, height)) return `'${size}'. The aspect ratio must be between 1:3 and 3:1.`;
-  return Math.max(width, height) <= 3840 && width * height <= 3840 * 2160 ? { width, height } : `'${size}' is too large.`;
 };
 
-interface ImageRequest extends Dimensions {
+const anySizeProblem = ({ width, height }: Dimensions): string | undefined => {
+  const [long, short] = [Math.max(width, height), Math.min(width, height)];
+  if (short === 0 || width % 16 !== 0 || height % 16 !== 0) return 'Width and height must be divisible by 16.';
+  if (long > 3 * short) return 'The aspect ratio must be between 1:3 and 3:1.';
+  return long > 3840 || long * short > 3840 * 2160 ? 'The size is too large.' : undefined;
+};
+
+/** The dimensions, or what is wrong with them. */
+const readSize = (size: string, { sizes }: ImageModel): Dimensions | string => {
+  if (size === 'auto') return { width: 1024, height: 1024 };
+  const [width = 0, height = 0] = (/^(\d{2,4})x(\d{2,4})$/.exec(size) ?? []).slice(1).map(Number);
+  if (sizes === 'any') {
+    const wrong = anySizeProblem({ width, height });
+    return wrong === undefined ? { width, height } : `'${size}'. ${wrong}`;
+  }
+  return sizes.includes(size) ? { width, height } : `'${size}'. Supported values are: ${sizes.join(', ')}.`;
+};
+
+type ImageRequest = {
   model: string;
   prompt: string;
   count: number;
@@ -95,7 +110,7 @@ interface ImageRequest extends Dimensions {
   background: string;
   asUrl: boolean;
   inputTokens: { text: number; image: number };
-}
+} & Dimensions;
 
 const usageOf = (request: ImageRequest, rates: ImageModel): Record<string, unknown> & { costUsd: number } => {
   const megapixels = (request.width * request.height) / 1024 ** 2;
@@ -118,7 +133,10 @@ const hourMs = 3_600_000;
 const dataOf = (call: Call, operation: Operation, asUrl: boolean): Record<string, string>[] =>
   operation.outputs.map((_, index) =>
     asUrl
-      ? { url: artifactUrl(call, operation, { index, expiresAtMs: call.world.clock() + hourMs }), revised_prompt: operation.prompt }
+      ? {
+          url: artifactUrl(call, operation, { index, expiresAtMs: call.world.clock() + hourMs }),
+          revised_prompt: operation.prompt,
+        }
       : { b64_json: renderOutput(operation, index).toString('base64') },
   );
 
@@ -148,9 +166,14 @@ const generate = async (call: Call, request: ImageRequest, model: ImageModel): P
 
 const findModel = (call: Call, name: unknown): ImageModel | Answer => {
   const model = typeof name === 'string' ? models[name] : undefined;
-  if (model === undefined) return invalidValue('model', `'${String(name)}'. Supported values are: ${Object.keys(models).join(', ')}.`);
+  if (model === undefined)
+    return invalidValue('model', `'${String(name)}'. Supported values are: ${Object.keys(models).join(', ')}.`);
   if (!model.isRetired || !call.world.settings.strictLifecycle) return model;
-  return problem(404, { message: `The model \`${String(name)}\` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations`, param: 'model', code: 'model_not_found' });
+  return problem(404, {
+    message: `The model \`${String(name)}\` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations`,
+    param: 'model',
+    code: 'model_not_found',
+  });
 };
 
 const isAnswer = (value: ImageModel | Answer): value is Answer => 'status' in value;
@@ -179,7 +202,11 @@ const readDalle = (value: z.infer<typeof dalleSchema>, size: Dimensions): ImageR
   inputTokens: { text: 0, image: 0 },
 });
 
-const generateGpt = (call: Call, body: unknown, edit: { imageTokens: number } | undefined): Answer | Promise<Answer> => {
+const generateGpt = (
+  call: Call,
+  body: unknown,
+  edit: { imageTokens: number } | undefined,
+): Answer | Promise<Answer> => {
   const model = findModel(call, (Object(body) as Record<string, unknown>)['model']);
   if (isAnswer(model)) return model;
   const parsed = (edit === undefined ? gptSchema : editSchema).safeParse(body);
@@ -203,31 +230,28 @@ const generateDalle = (call: Call): Answer | Promise<Answer> => {
 
 export const generateImages = (call: Call): Answer | Promise<Answer> => {
   const { model } = Object(call.body) as Record<string, unknown>;
-  return typeof model === 'string' && model.startsWith('dall-e') ? generateDalle(call) : generateGpt(call, call.body, undefined);
+  return typeof model === 'string' && model.startsWith('dall-e')
+    ? generateDalle(call)
+    : generateGpt(call, call.body, undefined);
 };
 
-/** Nulls are how SDKs leave a field out; multipart knows neither null nor numbers. */
-const readForm = async (call: Call): Promise<FormData | undefined> => {
-  const contentType = call.headers['content-type'] ?? '';
-  if (!contentType.startsWith('multipart/form-data') || !Buffer.isBuffer(call.body)) return undefined;
-  const body = new Uint8Array(call.body);
-  return new Response(body, { headers: { 'content-type': contentType } }).formData().catch(() => undefined);
-};
+const isImageField = (name: string): boolean => name === 'image' || name === 'image[]';
 
-const fileFields = new Set(['image', 'image[]', 'mask']);
-
-export const editImages = async (call: Call): Promise<Answer> => {
-  const form = await readForm(call);
-  if (form === undefined) {
-    return problem(400, { message: 'Invalid Content-Type: expected multipart/form-data.', code: 'unsupported_content_type' });
+export const editImages = (call: Call): Answer | Promise<Answer> => {
+  const parts = parseMultipart(call.headers['content-type'], call.body);
+  if (parts === undefined) {
+    return problem(400, {
+      message: 'Invalid Content-Type: expected multipart/form-data.',
+      code: 'unsupported_content_type',
+    });
   }
-  const images = [...form.getAll('image'), ...form.getAll('image[]')];
+  const images = parts.filter(({ name }) => isImageField(name));
   if (images.length === 0) return missingParameter('image');
-  if (images.some((image) => typeof image === 'string')) return invalidValue('image', 'expected a file.');
-  const fields = Object.fromEntries([...form.entries()].filter(([name]) => !fileFields.has(name)));
+  if (images.some(({ fileName }) => fileName === undefined)) return invalidValue('image', 'expected a file.');
+  const texts = parts.filter(({ fileName }) => fileName === undefined);
+  const fields = Object.fromEntries(texts.map(({ name, bytes }) => [name, bytes.toString('utf8')]));
   return generateGpt(call, fields, { imageTokens: images.length * 388 });
 };
 
-/** A line of text per model for `GET /models`. */
 export const imageModelNames = (strict: boolean): string[] =>
   Object.entries(models).flatMap(([name, { isRetired }]) => (isRetired && strict ? [] : [name]));

@@ -1,21 +1,26 @@
+import type { z } from 'zod';
 import { jsonAnswer, type Answer } from './answer';
 
-interface Problem {
+type Problem = {
   message: string;
   type?: string;
   param?: string | null;
   code?: string | null;
-}
+};
 
 /** All four members are always there. */
-export const problem = (status: number, { message, type, param, code }: Problem, headers: Record<string, string> = {}): Answer =>
+export const problem = (
+  status: number,
+  { message, type, param, code }: Problem,
+  headers: Record<string, string> = {},
+): Answer =>
   jsonAnswer(
     status,
     { error: { message, type: type ?? 'invalid_request_error', param: param ?? null, code: code ?? null } },
     headers,
   );
 
-export const unknownParameter = (param: string): Answer =>
+const unknownParameter = (param: string): Answer =>
   problem(400, { message: `Unknown parameter: '${param}'.`, param, code: 'unknown_parameter' });
 
 export const missingParameter = (param: string): Answer =>
@@ -41,3 +46,13 @@ export const moderationBlocked = problem(400, {
   type: 'image_generation_user_error',
   code: 'moderation_blocked',
 });
+
+/** OpenAI names the first thing that is wrong. */
+export const invalidInput = (error: z.ZodError): Answer => {
+  const issue = error.issues[0];
+  if (issue === undefined) return invalidValue('', 'unreadable');
+  if (issue.code === 'unrecognized_keys') return unknownParameter([...issue.path, issue.keys[0]].join('.'));
+  const param = issue.path.join('.');
+  const isMissing = issue.code === 'invalid_type' && issue.message.includes('undefined');
+  return isMissing ? missingParameter(param) : invalidValue(param, issue.message);
+};

@@ -32,9 +32,17 @@ const signature = (call: Call): Record<string, string> => {
   };
 };
 
-const toModel = (id: string): Record<string, unknown> => ({ id, object: 'model', created: 1_770_000_000, owned_by: 'openai' });
+const toModel = (id: string): Record<string, unknown> => ({
+  id,
+  object: 'model',
+  created: 1_770_000_000,
+  owned_by: 'openai',
+});
 
-const modelNames = (call: Call): string[] => [...imageModelNames(call.world.settings.strictLifecycle), ...Object.keys(chatModels)];
+const modelNames = (call: Call): string[] => [
+  ...imageModelNames(call.world.settings.strictLifecycle),
+  ...Object.keys(chatModels),
+];
 
 const listModels = (call: Call): Answer => jsonAnswer(200, { object: 'list', data: modelNames(call).map(toModel) });
 
@@ -59,22 +67,35 @@ const describeChat: Route['describe'] = ({ body }) => ({
 const rateLimited = (seconds: number | undefined): Answer => {
   const message = `Rate limit reached. Please try again in ${seconds ?? 20}s.`;
   const headers: Record<string, string> = seconds === undefined ? {} : { 'retry-after': String(Math.ceil(seconds)) };
-  if (seconds !== undefined && !Number.isInteger(seconds)) headers['retry-after-ms'] = String(Math.round(seconds * 1000));
+  if (seconds !== undefined && !Number.isInteger(seconds))
+    headers['retry-after-ms'] = String(Math.round(seconds * 1000));
   return problem(429, { message, type: 'requests', code: 'rate_limit_exceeded' }, headers);
 };
 
 const failures: Record<number, { message: string; type: string; code: string | null }> = {
   400: { message: 'Emulated 400.', type: 'invalid_request_error', code: null },
   401: { message: 'Incorrect API key provided.', type: 'invalid_request_error', code: 'invalid_api_key' },
-  403: { message: 'Country, region, or territory not supported.', type: 'request_forbidden', code: 'unsupported_country_region_territory' },
+  403: {
+    message: 'Country, region, or territory not supported.',
+    type: 'request_forbidden',
+    code: 'unsupported_country_region_territory',
+  },
   404: { message: 'The model does not exist.', type: 'invalid_request_error', code: 'model_not_found' },
   503: { message: 'The engine is currently overloaded, please try again later.', type: 'server_error', code: null },
 };
 
 const fail = ({ status, retryAfterSeconds }: Failure): Answer => {
   if (status === 429) return rateLimited(retryAfterSeconds);
-  const { message, type, code } = failures[status] ?? { message: 'The server had an error while processing your request.', type: 'server_error', code: null };
-  return problem(status, { message, type, code }, retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) });
+  const { message, type, code } = failures[status] ?? {
+    message: 'The server had an error while processing your request.',
+    type: 'server_error',
+    code: null,
+  };
+  return problem(
+    status,
+    { message, type, code },
+    retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) },
+  );
 };
 
 export const openai: EmulatedProvider = {

@@ -6,7 +6,7 @@ export type OperationState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'c
 export type Ending = 'succeeded' | 'failed' | 'never';
 export type EndingReason = 'internal' | 'content' | 'filtered';
 
-export interface OutputShape {
+export type OutputShape = {
   contentType: string;
   width?: number;
   height?: number;
@@ -14,13 +14,13 @@ export interface OutputShape {
   sampleRate?: number;
   /** A blacked image: what an image model with a safety checker answers. */
   black?: boolean;
-}
+};
 
 /**
  * What was accepted. The state is never stored but computed from the times, so that a restarted emulator
  * knows everything an uninterrupted one would.
  */
-export interface Operation {
+export type Operation = {
   provider: string;
   id: string;
   model: string;
@@ -42,7 +42,7 @@ export interface Operation {
   deletedAtMs: number | null;
   outputs: OutputShape[];
   details: Record<string, unknown>;
-}
+};
 
 export const hashOf = (value: unknown): string =>
   createHash('sha256')

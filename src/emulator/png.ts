@@ -1,10 +1,10 @@
 import { crc32, deflateSync } from 'node:zlib';
 import type { Picture } from './picture';
 
-export interface Size {
+export type Size = {
   width: number;
   height: number;
-}
+};
 
 const chunk = (type: string, data: Buffer): Buffer => {
   const head = Buffer.alloc(8);

@@ -18,7 +18,12 @@ const pick = (list: readonly string[], byte: string): string => list[Number.pars
 
 /** What the prompt is about: its first words, without what would break the sentence. */
 export const topicOf = (prompt: string): string => {
-  const words = prompt.replaceAll(/[\s"“”]+/g, ' ').trim().split(' ').slice(0, 12).join(' ');
+  const words = prompt
+    .replaceAll(/[\s"“”]+/g, ' ')
+    .trim()
+    .split(' ')
+    .slice(0, 12)
+    .join(' ');
   return words.replace(/[.,;:!?]+$/, '') || 'this';
 };
 

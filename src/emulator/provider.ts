@@ -5,7 +5,7 @@ import type { Operation } from './operations';
 import type { World } from './world';
 
 /** One request to a provider, as its routes see it. */
-export interface Call {
+export type Call = {
   world: World;
   provider: string;
   kind: RequestKind;
@@ -26,15 +26,15 @@ export interface Call {
   /** Filled by the route: what the request turned out to be about. */
   touched: Operation | undefined;
   notes: string[];
-}
+};
 
-export interface Subject {
+export type Subject = {
   model?: string | undefined;
   prompt?: string | undefined;
   operation?: Operation | undefined;
-}
+};
 
-export interface Route {
+export type Route = {
   method: 'get' | 'post' | 'put' | 'delete';
   /** An express path below the provider's prefix. */
   path: string;
@@ -42,17 +42,17 @@ export interface Route {
   /** What faults can be matched with, read leniently before anything is validated. */
   describe?: (call: Call) => Subject;
   handle: (call: Call) => Answer | Promise<Answer>;
-}
+};
 
-export interface Failure {
+export type Failure = {
   status: number;
   retryAfterSeconds?: number | undefined;
   /** Of a 429: which of the account's limits was hit. */
   scope?: 'concurrent' | 'minute' | 'day';
-}
+};
 
 /** A provider is this object: its wire, and its own words for what every provider has. */
-export interface EmulatedProvider {
+export type EmulatedProvider = {
   id: string;
   prefix: string;
   /** Over its concurrency an operation waits (`queue`) or is refused with 429 (`refuse`). */
@@ -69,4 +69,4 @@ export interface EmulatedProvider {
   artifactExpired?: () => Answer;
   /** Headers on every answer. */
   signature?: (call: Call) => Record<string, string>;
-}
+};

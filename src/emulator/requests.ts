@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestKind } from './faults';
 
 /** One request a provider saw, whatever became of it. */
-export interface SeenRequest {
+export type SeenRequest = {
   provider: string;
   kind: RequestKind;
   /** The operation it created or named. */
@@ -10,6 +10,7 @@ export interface SeenRequest {
   model: string | null;
   method: string;
   path: string;
+  query: Record<string, string>;
   /** null: no answer (yet). */
   status: number | null;
   fault: string | null;
@@ -17,7 +18,7 @@ export interface SeenRequest {
   retryCount: number;
   headers: Record<string, string>;
   notes: string[];
-}
+};
 
 const keptRequests = 20_000;
 const secretHeaders = new Set(['authorization', 'xi-api-key', 'x-api-key', 'x-goog-api-key', 'api-key', 'cookie']);

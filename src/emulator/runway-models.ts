@@ -1,20 +1,26 @@
 import { z } from 'zod';
 
 /** @see https://docs.dev.runwayml.com/api (from the types of @runwayml/sdk 4.20.1) */
-const promptText = z
-  .string()
-  .min(1)
-  .max(1000);
+const promptText = z.string().min(1).max(1000);
 
 const megabyte = 2 ** 20;
 
 const imageUri = z
   .string()
-  .regex(/^(https:\/\/[^/:]+\.[^/]+\/|data:image\/(png|jpe?g|webp);base64,|runway:\/\/)/, 'must be an HTTPS URL, a data URI or a Runway upload')
+  .regex(
+    /^(https:\/\/[^/:]+\.[^/]+\/|data:image\/(png|jpe?g|webp);base64,|runway:\/\/)/,
+    'must be an HTTPS URL, a data URI or a Runway upload',
+  )
   .refine((uri) => !uri.startsWith('data:') || uri.length * 0.75 <= 5 * megabyte, 'must be at most 5 MB as a data URI');
 
 const promptImage = (positions: ['first'] | ['first', 'last']): z.ZodType =>
-  z.union([imageUri, z.array(z.strictObject({ uri: imageUri, position: z.enum(positions) })).min(1).max(positions.length)]);
+  z.union([
+    imageUri,
+    z
+      .array(z.strictObject({ uri: imageUri, position: z.enum(positions) }))
+      .min(1)
+      .max(positions.length),
+  ]);
 
 const seed = z.int().min(0).max(4_294_967_295).optional();
 const contentModeration = z.strictObject({ publicFigureThreshold: z.enum(['auto', 'low']).optional() }).optional();
@@ -22,7 +28,13 @@ const wideRatio = z.enum(['1280:720', '720:1280']);
 const imageRatio = z.enum(['1280:720', '720:1280', '1104:832', '832:1104', '960:960', '1584:672']);
 const gen4Duration = z.int().min(2).max(10);
 
-const gen45 = { promptText, duration: gen4Duration, seed, contentModeration, outputFormat: z.literal('mp4').optional() };
+const gen45 = {
+  promptText,
+  duration: gen4Duration,
+  seed,
+  contentModeration,
+  outputFormat: z.literal('mp4').optional(),
+};
 
 const veo = {
   ratio: z.enum(['1280:720', '720:1280', '1080:1920', '1920:1080']),

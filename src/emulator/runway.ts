@@ -18,17 +18,28 @@ const problem = (status: number, error: string, more: Record<string, unknown> = 
 const checkVersion = ({ headers }: Call): Answer | undefined => {
   const version = headers['x-runway-version'];
   if (version === apiVersion) return undefined;
-  return problem(400, version === undefined ? 'The X-Runway-Version header is required.' : `The API version ${String(version)} is not supported.`);
+  return problem(
+    400,
+    version === undefined
+      ? 'The X-Runway-Version header is required.'
+      : `The API version ${String(version)} is not supported.`,
+  );
 };
 
 /** Every route but the artifacts needs the version header. */
-const versioned = (handle: (call: Call) => Answer) => (call: Call): Answer => checkVersion(call) ?? handle(call);
+const versioned =
+  (handle: (call: Call) => Answer) =>
+  (call: Call): Answer =>
+    checkVersion(call) ?? handle(call);
 
 const invalidBody = (error: z.ZodError): Answer => {
   const issues = error.issues.map(({ code, message, path }) => ({ code, message, path }));
   const docUrl = 'https://docs.dev.runwayml.com/api';
   const first = issues[0];
-  return problem(400, `Validation of body failed: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}`, { issues, docUrl });
+  return problem(400, `Validation of body failed: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}`, {
+    issues,
+    docUrl,
+  });
 };
 
 /** Refused content is a failed task here, not a refused request; it ends early and is charged. */
@@ -38,27 +49,29 @@ const fates = (fate: Fate): Fate & { chargedOnFailure: boolean; durationMs: numb
   durationMs: fate.reason === 'content' ? 3_000 : 40_000,
 });
 
-const submit = (kind: keyof typeof runwayBodies) => (call: Call): Answer => {
-  const parsed = runwayBodies[kind].safeParse(call.body);
-  if (!parsed.success) return invalidBody(parsed.error);
-  const body: RunwayBody = parsed.data;
-  const prompt = body.promptText ?? '';
-  const credits = creditsOf(body);
-  const [width = 1280, height = 720] = body.ratio.split(':').map(Number);
-  const operation = accept(
-    call,
-    {
-      ...fates(fateOf(call, prompt)),
-      model: body.model,
-      medium: 'video',
-      prompt,
-      priceUsd: credits * creditUsd,
-      outputs: [{ contentType: 'video/mp4', width, height, seconds: body.duration ?? 5 }],
-    },
-    body.model,
-  );
-  return jsonAnswer(200, { id: operation.id, estimatedCost: { credits } });
-};
+const submit =
+  (kind: keyof typeof runwayBodies) =>
+  (call: Call): Answer => {
+    const parsed = runwayBodies[kind].safeParse(call.body);
+    if (!parsed.success) return invalidBody(parsed.error);
+    const body: RunwayBody = parsed.data;
+    const prompt = body.promptText ?? '';
+    const credits = creditsOf(body);
+    const [width = 1280, height = 720] = body.ratio.split(':').map(Number);
+    const operation = accept(
+      call,
+      {
+        ...fates(fateOf(call, prompt)),
+        model: body.model,
+        medium: 'video',
+        prompt,
+        priceUsd: credits * creditUsd,
+        outputs: [{ contentType: 'video/mp4', width, height, seconds: body.duration ?? 5 }],
+      },
+      body.model,
+    );
+    return jsonAnswer(200, { id: operation.id, estimatedCost: { credits } });
+  };
 
 const failures = {
   content: ['Your prompt was flagged by content moderation.', 'SAFETY.INPUT.TEXT'],
@@ -147,7 +160,7 @@ const showOrganization = (call: Call): Answer => {
 
 const describeSubmit: Route['describe'] = ({ body }) => {
   const { model, promptText } = Object(body) as Record<string, unknown>;
-  return { model: String(model), prompt: String(promptText ?? '') };
+  return { model: String(model), prompt: typeof promptText === 'string' ? promptText : '' };
 };
 
 const describeTask: Route['describe'] = (call) => ({ operation: find(call) });
@@ -158,8 +171,20 @@ export const runway: EmulatedProvider = {
   overLimit: 'queue',
   readKey: ({ authorization }) => /^Bearer (.+)$/.exec(authorization ?? '')?.[1],
   routes: [
-    { method: 'post', path: '/v1/text_to_video', kind: 'submit', describe: describeSubmit, handle: versioned(submit('text_to_video')) },
-    { method: 'post', path: '/v1/image_to_video', kind: 'submit', describe: describeSubmit, handle: versioned(submit('image_to_video')) },
+    {
+      method: 'post',
+      path: '/v1/text_to_video',
+      kind: 'submit',
+      describe: describeSubmit,
+      handle: versioned(submit('text_to_video')),
+    },
+    {
+      method: 'post',
+      path: '/v1/image_to_video',
+      kind: 'submit',
+      describe: describeSubmit,
+      handle: versioned(submit('image_to_video')),
+    },
     { method: 'get', path: '/v1/tasks/:id', kind: 'poll', describe: describeTask, handle: versioned(poll) },
     { method: 'delete', path: '/v1/tasks/:id', kind: 'cancel', describe: describeTask, handle: versioned(remove) },
     { method: 'get', path: '/v1/organization', kind: 'other', handle: versioned(showOrganization) },
@@ -167,14 +192,21 @@ export const runway: EmulatedProvider = {
   unauthorized: () => problem(401, 'The API key is missing or not valid.'),
   exhausted: () => problem(400, 'You do not have enough credits to run this task.'),
   fail: ({ status, retryAfterSeconds, scope }) => {
-    const headers: Record<string, string> = retryAfterSeconds === undefined || scope !== undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
+    const headers: Record<string, string> =
+      retryAfterSeconds === undefined || scope !== undefined
+        ? {}
+        : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
     const text = status === 429 ? 'You have reached the daily generation limit for this model.' : `Emulated ${status}.`;
     return jsonAnswer(status, { error: text }, headers);
   },
   notFound: () => missing,
   malformed: (reason) => problem(400, `The body is not valid JSON: ${reason}`),
   artifactExpired: () =>
-    textAnswer(403, '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>', {
-      'content-type': 'application/xml',
-    }),
+    textAnswer(
+      403,
+      '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>',
+      {
+        'content-type': 'application/xml',
+      },
+    ),
 };

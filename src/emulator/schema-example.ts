@@ -3,12 +3,13 @@ import { topicOf } from './prose';
 type Schema = Record<string, unknown>;
 
 /** What the example is made of: the document for `$ref`, the prompt for the words. */
-interface Source {
+type Source = {
   root: Schema;
   prompt: string;
-}
+};
 
-const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isSchema = (value: unknown): value is Schema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const resolve = (schema: Schema, root: Schema): Schema => {
   const reference = schema['$ref'];
@@ -78,7 +79,9 @@ const typed: Record<string, (schema: Schema, source: Source, name: string) => un
 };
 
 const choicesOf = (schema: Schema): unknown[] =>
-  [schema['anyOf'], schema['oneOf'], schema['allOf']].flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []));
+  [schema['anyOf'], schema['oneOf'], schema['allOf']].flatMap((list) =>
+    Array.isArray(list) ? (list as unknown[]) : [],
+  );
 
 const exampleOf = (unresolved: Schema, source: Source, name: string): unknown => {
   const schema = resolve(unresolved, source.root);

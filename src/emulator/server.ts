@@ -1,4 +1,4 @@
-import express, { type ErrorRequestHandler, type Express, type Router } from 'express';
+import express, { type Express, type RequestHandler, type Router } from 'express';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { artifactRouter } from './artifacts';
@@ -8,38 +8,43 @@ import type { EmulatedProvider } from './provider';
 import { providers } from './providers';
 import { createWorld, type World, type WorldOptions } from './world';
 
-export interface EmulatorOptions extends WorldOptions {
+export type EmulatorOptions = {
   /** 0 = a free one. */
   port?: number | undefined;
   host?: string | undefined;
-}
+} & WorldOptions;
 
-export interface Emulator {
+export type Emulator = {
   url: string;
   port: number;
   close: () => Promise<void>;
-}
+};
 
 const sizeLimit = '64mb';
 
-const malformedHandler = (world: World, provider: EmulatedProvider): ErrorRequestHandler =>
-  // Express tells an error handler from others by its four parameters.
-  (error: unknown, request, response, _next) =>
-    exchangeOther(world, provider, error instanceof Error ? error.message : String(error))(request, response);
+const parsers = [express.json({ limit: sizeLimit }), express.raw({ limit: sizeLimit, type: () => true })];
+
+/** Bodies that do not parse are answered in the provider's words too. */
+const parseWith =
+  (parser: RequestHandler, world: World, provider: EmulatedProvider): RequestHandler =>
+  (request, response, next) =>
+    parser(request, response, (error?: unknown) => {
+      if (error === undefined) next();
+      else
+        void exchangeOther(world, provider, error instanceof Error ? error.message : 'unreadable')(request, response);
+    });
 
 const providerRouter = (world: World, provider: EmulatedProvider): Router => {
   const router = express.Router({ caseSensitive: true });
-  router.use(express.json({ limit: sizeLimit }));
-  router.use(express.raw({ limit: sizeLimit, type: () => true }));
+  for (const parser of parsers) router.use(parseWith(parser, world, provider));
   for (const route of provider.routes) {
     router[route.method](route.path, (request, response) => exchange({ world, provider, route }, request, response));
   }
   router.use(exchangeOther(world, provider));
-  router.use(malformedHandler(world, provider));
   return router;
 };
 
-export const createApp = (world: World): Express => {
+const createApp = (world: World): Express => {
   const app = express();
   app.disable('x-powered-by').set('etag', false);
   app.use('/__emulator', controlRouter(world, providers));

@@ -7,7 +7,7 @@ const limitSchema = z.strictObject({
   requestsPerDay: z.int().min(1).nullable().optional(),
 });
 
-export type Limits = z.infer<typeof limitSchema>;
+type Limits = z.infer<typeof limitSchema>;
 
 export const settingsSchema = z.strictObject({
   /** Multiplies every provider latency; 0 = done at once. Holds for operations accepted from now on. */
@@ -17,11 +17,11 @@ export const settingsSchema = z.strictObject({
   limits: z.record(z.string(), limitSchema).optional(),
 });
 
-export interface Settings {
+export type Settings = {
   latencyScale: number;
   strictLifecycle: boolean;
   limits: Record<string, Limits>;
-}
+};
 
 /** Runway tier 3 and fal's beginners' concurrency; the others are off until asked for. */
 export const defaultSettings = (latencyScale: number): Settings => ({

@@ -4,10 +4,10 @@ import type { Call } from './provider';
 import { retryCountOf } from './requests';
 import { acceptOperation, changeOperation, findOperation, pause, type Draft } from './world';
 
-export interface Fate {
+export type Fate = {
   ending: Ending;
   reason: EndingReason | null;
-}
+};
 
 const fates: Partial<Record<string, Fate>> = {
   stuck: { ending: 'never', reason: null },
@@ -16,7 +16,7 @@ const fates: Partial<Record<string, Fate>> = {
   filtered: { ending: 'failed', reason: 'filtered' },
 };
 
-export const fateOfFault = (kind: string | undefined): Fate | undefined => fates[kind ?? ''];
+const fateOfFault = (kind: string | undefined): Fate | undefined => fates[kind ?? ''];
 
 /** Magic words stand for inputs that a real model would refuse or choke on. */
 export const fateOf = (call: Call, prompt: string): Fate => {
@@ -65,10 +65,10 @@ const windows = [
   { scope: 'day', limit: 'requestsPerDay', lengthMs: 86_400_000 },
 ] as const;
 
-interface Excess {
+type Excess = {
   scope: 'concurrent' | 'minute' | 'day';
   retryAfterSeconds?: number;
-}
+};
 
 export const ownOperations = (call: Call): Operation[] =>
   [...call.world.operations.values()].filter(
@@ -87,7 +87,7 @@ export const findExcess = (call: Call, overLimit: 'queue' | 'refuse'): Excess | 
     if (oldest === undefined || recent.length < (limits[limit] ?? Infinity)) continue;
     return { scope, retryAfterSeconds: Math.ceil((oldest.submittedAtMs + lengthMs - nowMs) / 1000) };
   }
-  if (overLimit === 'queue' || limits.concurrent == null) return undefined;
+  if (overLimit === 'queue' || typeof limits.concurrent !== 'number') return undefined;
   const running = own.filter((operation) => !isOver(operation, nowMs));
   return running.length < limits.concurrent ? undefined : { scope: 'concurrent' };
 };

@@ -3,18 +3,26 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Fault } from './faults';
 import { openJournal, operationKey, type Journal } from './journal';
 import { admit, type Lanes } from './lanes';
-import { hashOf, isOver, type Ending, type EndingReason, type Medium, type Operation, type OutputShape } from './operations';
+import {
+  hashOf,
+  isOver,
+  type Ending,
+  type EndingReason,
+  type Medium,
+  type Operation,
+  type OutputShape,
+} from './operations';
 import type { SeenRequest } from './requests';
 import { defaultSettings, type Settings } from './settings';
 
-export interface WorldOptions {
+export type WorldOptions = {
   statePath?: string | undefined;
   latencyScale?: number | undefined;
   clock?: (() => number) | undefined;
-}
+};
 
 /** Everything outside of Sureshot that has a memory. */
-export interface World {
+export type World = {
   clock: () => number;
   operations: Map<string, Operation>;
   journal: Journal;
@@ -24,10 +32,10 @@ export interface World {
   settings: Settings;
   initialLatencyScale: number;
   closing: AbortController;
-}
+};
 
 /** What a provider decides about an accepted submit. */
-export interface Draft {
+export type Draft = {
   id?: string;
   model: string;
   medium: Medium;
@@ -39,16 +47,16 @@ export interface Draft {
   details?: Record<string, unknown>;
   ending: Ending;
   reason: EndingReason | null;
-}
+};
 
-export interface Submitter {
+export type Submitter = {
   provider: string;
   credential: string;
   body: unknown;
   retryCount: number;
   /** Operations of one lane share a concurrency; null = nothing waits here. */
   lane: string | null;
-}
+};
 
 export const createWorld = (options: WorldOptions): World => {
   const { journal, operations } = openJournal(options.statePath);

@@ -2,6 +2,7 @@ import { lookup as resolveName, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { Agent, request, type Dispatcher } from 'undici';
+import { startDeadline, type Deadline } from './deadline';
 
 /**
  * Why an artifact could not be had. `gone`: expired or removed (403, 404, 410), asking again for its URL may help;
@@ -36,7 +37,7 @@ export type DownloadSettings = {
 };
 
 /** `body` must be read to its end or left by `break`; its errors are DownloadErrors too. */
-export type Downloaded = { status: number; headers: Record<string, string>; body: AsyncIterable<Uint8Array> };
+type Downloaded = { status: number; headers: Record<string, string>; body: AsyncIterable<Uint8Array> };
 
 export type Download = (url: string, settings: DownloadSettings) => Promise<Downloaded>;
 
@@ -77,13 +78,11 @@ const faultsByCode: Record<string, DownloadFault> = {
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'truncated',
 };
 
-const toDownloadError = (error: unknown, phase: 'head' | 'body', signal: AbortSignal): DownloadError => {
+const toDownloadError = (error: unknown, phase: 'head' | 'body', deadline: Deadline): DownloadError => {
   if (error instanceof DownloadError) return error;
-  if (signal.aborted)
-    return signal.reason instanceof DownloadError
-      ? signal.reason
-      : new DownloadError('aborted', 'the download was aborted');
-  const code = String((error as { code?: unknown }).code ?? 'no code');
+  if (deadline.ended === 'deadline') return new DownloadError('stalled', 'the download did not end in time');
+  if (deadline.ended === 'aborted') return new DownloadError('aborted', 'the download was aborted');
+  const { code = 'no code' } = error as { code?: string };
   const fault = faultsByCode[code] ?? (phase === 'head' ? 'unreachable' : 'truncated');
   return new DownloadError(fault, `the download failed while reading its ${phase} (${code})`);
 };
@@ -97,27 +96,10 @@ const checkStatus = (status: number): void => {
 const flatten = (headers: Dispatcher.ResponseData['headers']): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 
-/** The deadline, the caller's signal and what must be undone, in one. */
-const startTimer = (settings: DownloadSettings): { signal: AbortSignal; stop: () => void } => {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(new DownloadError('aborted', 'the download was aborted'));
-  const timer = setTimeout(
-    () => controller.abort(new DownloadError('stalled', `the download took longer than ${settings.deadlineMs} ms`)),
-    settings.deadlineMs,
-  );
-  if (settings.signal?.aborted === true) abort();
-  settings.signal?.addEventListener('abort', abort, { once: true });
-  const stop = (): void => {
-    clearTimeout(timer);
-    settings.signal?.removeEventListener('abort', abort);
-  };
-  return { signal: controller.signal, stop };
-};
-
 async function* readBody(
   answer: Dispatcher.ResponseData,
   settings: DownloadSettings,
-  timer: ReturnType<typeof startTimer>,
+  deadline: Deadline,
 ): AsyncGenerator<Uint8Array> {
   const announced = Number(answer.headers['content-length'] ?? Number.NaN);
   let sizeBytes = 0;
@@ -131,14 +113,14 @@ async function* readBody(
     if (Number.isFinite(announced) && announced !== sizeBytes)
       throw new DownloadError('truncated', `the artifact has ${sizeBytes} bytes instead of ${announced}`);
   } catch (error) {
-    throw toDownloadError(error, 'body', timer.signal);
+    throw toDownloadError(error, 'body', deadline);
   } finally {
-    timer.stop();
+    deadline.stop();
     answer.body.destroy();
   }
 }
 
-const follow = async (pools: Pools, url: string, settings: DownloadSettings, signal: AbortSignal) => {
+const follow = async (pools: Pools, url: string, settings: DownloadSettings & { signal: AbortSignal }) => {
   const trustedOrigin = originOf(settings.allowedOrigin);
   const stallMs = settings.stallMs ?? defaultStallMs;
   let target = new URL(url);
@@ -149,7 +131,7 @@ const follow = async (pools: Pools, url: string, settings: DownloadSettings, sig
       headers: { ...headers, 'accept-encoding': 'identity' },
       headersTimeout: stallMs,
       bodyTimeout: stallMs,
-      signal,
+      signal: settings.signal,
     });
     const location = answer.headers['location'];
     if (answer.statusCode < 300 || answer.statusCode > 399 || typeof location !== 'string') return answer;
@@ -160,20 +142,20 @@ const follow = async (pools: Pools, url: string, settings: DownloadSettings, sig
 };
 
 const start = async (pools: Pools, url: string, settings: DownloadSettings): Promise<Downloaded> => {
-  const timer = startTimer(settings);
+  const deadline = startDeadline(settings.deadlineMs, settings.signal);
   let answer: Dispatcher.ResponseData | null = null;
   try {
-    answer = await follow(pools, url, settings, timer.signal);
+    answer = await follow(pools, url, { ...settings, signal: deadline.signal });
     // Whoever never reads the body must not meet its error as an uncaught one.
     answer.body.on('error', () => undefined);
     checkStatus(answer.statusCode);
     if (Number(answer.headers['content-length'] ?? 0) > settings.maximumBytes)
       throw new DownloadError('too_large', `the artifact is larger than ${settings.maximumBytes} bytes`);
-    return { status: answer.statusCode, headers: flatten(answer.headers), body: readBody(answer, settings, timer) };
+    return { status: answer.statusCode, headers: flatten(answer.headers), body: readBody(answer, settings, deadline) };
   } catch (error) {
-    timer.stop();
+    deadline.stop();
     answer?.body.destroy();
-    throw toDownloadError(error, 'head', timer.signal);
+    throw toDownloadError(error, 'head', deadline);
   }
 };
 

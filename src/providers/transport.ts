@@ -1,8 +1,8 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { subscribe } from 'node:diagnostics_channel';
 import { Agent, fetch as undiciFetch, type Dispatcher, type Response as WireResponse } from 'undici';
+import { startDeadline, type Deadline } from './deadline';
 import { createDownload, type Download } from './download';
 import type { Call, Exchange } from './provider';
+import { watchSending } from './sent-headers';
 
 /** Only a submit is forbidden a second request and gets a connection of its own. */
 export type Purpose = 'submit' | 'check' | 'cancel' | 'find';
@@ -53,8 +53,6 @@ type State = {
   rewrite: (url: URL) => URL;
 };
 
-type Clock = { signal: AbortSignal; expired: 'deadline' | 'aborted' | null; stop(): void };
-
 type Pools = { kept: Agent; maximumBytes: number };
 
 const connectTimeoutMs = 10_000;
@@ -67,19 +65,6 @@ const safeHeader =
   /^(content-type|content-length|date|retry-after(-ms)?|x-should-retry|.*request-id|x-ratelimit-[a-z-]+|x-fal-(error-type|retryable|needs-retry|request-timeout-type)|character-cost|history-item-id|(current|maximum)-concurrent-requests|cf-ray)$/;
 const requestIdHeaders = ['x-request-id', 'request-id', 'x-fal-request-id', 'cf-ray'];
 
-// undici announces a request when it is dispatched and again when its headers are written. The store ties the first
-// to the line that dispatched it, the map carries it to the second, so concurrent requests are not confused.
-const dispatching = new AsyncLocalStorage<State>();
-const lines = new WeakMap<object, State>();
-subscribe('undici:request:create', (message) => {
-  const state = dispatching.getStore();
-  if (state !== undefined) lines.set((message as { request: object }).request, state);
-});
-subscribe('undici:client:sendHeaders', (message) => {
-  const state = lines.get((message as { request: object }).request);
-  if (state !== undefined) state.sent = true;
-});
-
 const secondRequest = (): TransportError =>
   new TransportError('second_request', 'unknown', 'a second request of one submit was refused');
 
@@ -89,29 +74,8 @@ const tag = (state: State): Dispatcher.DispatcherComposeInterceptor => {
     dispatches += 1;
     // The fetch standard repeats a request by itself after a 421.
     if (state.purpose === 'submit' && dispatches > 1) throw secondRequest();
-    return dispatching.run(state, () => dispatch(options, handler));
+    return watchSending(state, () => dispatch(options, handler));
   };
-};
-
-const startClock = (state: State, sdkSignal: AbortSignal | null): Clock => {
-  const controller = new AbortController();
-  const clock: Clock = { signal: controller.signal, expired: null, stop: () => undefined };
-  const end = (expired: 'deadline' | 'aborted') => () => {
-    clock.expired ??= expired;
-    controller.abort();
-  };
-  const abort = end('aborted');
-  const timer = setTimeout(end('deadline'), Math.max(0, state.endsAt - performance.now()));
-  const signals = [state.call.signal, sdkSignal].filter((signal) => signal !== undefined && signal !== null);
-  for (const signal of signals) {
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-  }
-  clock.stop = () => {
-    clearTimeout(timer);
-    for (const signal of signals) signal.removeEventListener('abort', abort);
-  };
-  return clock;
 };
 
 /** undici hides the socket's error below `TypeError: fetch failed`. */
@@ -125,12 +89,12 @@ const networkCode = (error: unknown): string => {
   return 'no code';
 };
 
-const toTransportError = (error: unknown, state: State, clock: Clock): TransportError => {
+const toTransportError = (error: unknown, state: State, deadline: Deadline): TransportError => {
   if (error instanceof TransportError) return error;
   const sent = state.sent ? 'unknown' : 'not_sent';
-  if (clock.expired === 'deadline')
+  if (deadline.ended === 'deadline')
     return new TransportError('deadline', sent, `no complete answer within ${state.call.deadlineMs} ms`);
-  if (clock.expired === 'aborted') return new TransportError('aborted', sent, 'the call was aborted');
+  if (deadline.ended === 'aborted') return new TransportError('aborted', sent, 'the call was aborted');
   return state.sent
     ? new TransportError(
         'interrupted',
@@ -213,7 +177,7 @@ const isEventStream = (wire: WireResponse): boolean =>
 
 /**
  * A kept-alive connection that the peer has just closed makes a lost submit look like a sent one: a submit gets its
- * own, closed with `connection: close`. Its timeouts are off: the clock covers the whole call.
+ * own, closed with `connection: close`. Its timeouts are off: the deadline covers the whole call.
  */
 const freshAgent = (deadlineMs: number): Agent =>
   new Agent({
@@ -225,13 +189,13 @@ const freshAgent = (deadlineMs: number): Agent =>
   });
 
 const exchange = async (state: State, pools: Pools, request: Request): Promise<Response> => {
-  const clock = startClock(state, request.signal);
+  const deadline = startDeadline(state.endsAt - performance.now(), state.call.signal, request.signal);
   const agent = state.purpose === 'submit' ? freshAgent(state.call.deadlineMs) : pools.kept;
   let wire: WireResponse | null = null;
   const finish = (error?: unknown): TransportError | null => {
-    clock.stop();
+    deadline.stop();
     if (agent !== pools.kept) void agent.destroy().catch(() => undefined);
-    if (error !== undefined) state.failure = toTransportError(error, state, clock);
+    if (error !== undefined) state.failure = toTransportError(error, state, deadline);
     tell(state, wire);
     return state.failure;
   };
@@ -242,7 +206,7 @@ const exchange = async (state: State, pools: Pools, request: Request): Promise<R
       headers: [...request.headers],
       body,
       redirect: 'manual', // the key must not follow a redirect to another host
-      signal: clock.signal,
+      signal: deadline.signal,
       dispatcher: agent.compose(tag(state)),
     });
     if (state.call.onText !== undefined && isEventStream(wire)) {

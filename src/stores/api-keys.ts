@@ -6,7 +6,7 @@ export const scopes = ['submit', 'read', 'operate', 'admin'] as const;
 /** `admin` implies all. */
 export type Scope = (typeof scopes)[number];
 
-export type ApiKey = { id: string; tenantId: string; scopes: Scope[]; expiresAt: Date | null };
+type ApiKey = { id: string; tenantId: string; scopes: Scope[]; expiresAt: Date | null };
 
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex');
 
@@ -22,7 +22,7 @@ export const findApiKey = async (database: Database, key: string): Promise<ApiKe
   return row && { ...row, scopes: row.scopes as Scope[] };
 };
 
-export type NewApiKey = {
+type NewApiKey = {
   id: string;
   tenantId: string;
   name: string;

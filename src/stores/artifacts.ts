@@ -19,9 +19,7 @@ export const recordArtifacts = (
 /** `null` also for another tenant's id. `bytes` is the size. */
 export const findArtifact = async (
   database: Database,
-  tenantId: string,
-  id: string,
-  index: number,
+  { tenantId, id, index }: { tenantId: string; id: string; index: number },
 ): Promise<{ key: string; contentType: string; bytes: number; sha256: string } | null> => {
   const artifact = await database.artifact.findFirst({
     where: { generationId: id, index, generation: { tenantId } },

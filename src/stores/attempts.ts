@@ -51,9 +51,7 @@ const write = async (
   return attempt;
 };
 
-export type Plan =
-  | { action: 'stop' }
-  | { action: 'attempt'; number: number; provider: string; model: string };
+export type Plan = { action: 'stop' } | { action: 'attempt'; number: number; provider: string; model: string };
 
 const toEntry = (attempt: AttemptRow): LedgerEntry => ({
   number: attempt.number,
@@ -101,7 +99,10 @@ const isPaid = (attempt: AttemptRow): boolean => attempt.status === 'submitted' 
 export const planAttempt = (
   database: Database,
   generationId: string,
-  { policyOf, priceVersionOf }: { policyOf: (g: LockedGeneration) => AttemptPolicy; priceVersionOf: (model: string) => string },
+  {
+    policyOf,
+    priceVersionOf,
+  }: { policyOf: (g: LockedGeneration) => AttemptPolicy; priceVersionOf: (model: string) => string },
 ): Promise<Plan> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, generationId);
@@ -161,7 +162,13 @@ const settlingMs = 5_000;
 
 const unresolved = (subject: AttemptRow, { generation, attempt }: Taken): Take => {
   const silentFrom = (subject.sentAt?.getTime() ?? 0) + (subject.sendTimeoutMs ?? 0) + settlingMs;
-  return { kind: 'unresolved', subject, waitMs: Math.max(0, silentFrom - generation.now.getTime()), generation, attempt };
+  return {
+    kind: 'unresolved',
+    subject,
+    waitMs: Math.max(0, silentFrom - generation.now.getTime()),
+    generation,
+    attempt,
+  };
 };
 
 /** What became of the attempt this one takes over; `null` when this one may go on to send. */
@@ -249,7 +256,7 @@ export const recordSubmitted = (
     patch: {
       status: 'submitted',
       operationId: answer.operation.id,
-      operation: answer.operation as Prisma.InputJsonObject,
+      operation: answer.operation,
       providerRequestId: answer.providerRequestId,
       submittedAt: new Date(),
       errorCode: null,
@@ -281,7 +288,7 @@ export const recordSucceeded = (database: Database, key: AttemptKey, result: Res
       key,
       patch: {
         status: 'succeeded',
-        outputs: result.outputs as Prisma.InputJsonArray,
+        outputs: result.outputs,
         usage: result.usage,
         costUsd: result.costUsd,
         possibleCostUsd: result.costUsd === null ? attempt.estimatedUsd : null,
@@ -353,5 +360,5 @@ export const recordFailedLook = async (database: Database, key: AttemptKey): Pro
 
 /** Replaces links that died with fresh ones. */
 export const replaceOutputs = async (database: Database, key: AttemptKey, outputs: StoredOutput[]): Promise<void> => {
-  await database.attempt.update({ where: unique(key), data: { outputs: outputs as Prisma.InputJsonArray } });
+  await database.attempt.update({ where: unique(key), data: { outputs } });
 };

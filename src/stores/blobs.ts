@@ -74,7 +74,8 @@ export const createFileBlobs = (root: string): BlobStore => {
       try {
         const written = await writeTemporary(temporary, content);
         const found = await hashFile(temporary);
-        if (found.sha256 !== written.sha256) throw new Error(`the disk gave back other bytes than were written: ${key}`);
+        if (found.sha256 !== written.sha256)
+          throw new Error(`the disk gave back other bytes than were written: ${key}`);
         await rename(temporary, file);
         await syncFolder(path.dirname(file));
         return written;

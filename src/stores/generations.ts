@@ -74,8 +74,7 @@ export const createGeneration = async (
   return { id: earlier.id, created: false };
 };
 
-const time = (column: string) =>
-  Prisma.raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
+const time = (column: string) => Prisma.raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
 
 // money as text without trailing zeros: never through a float
 const money = (column: string) => Prisma.raw(`trim_scale(${column})::text`);
@@ -228,27 +227,37 @@ const eventsOf = (generation: LockedGeneration, change: Change): NewEvent[] => {
   ];
 };
 
+const set = (column: string, value: unknown): Prisma.Sql => Prisma.sql`${Prisma.raw(`"${column}"`)} = ${value}`;
+
+const setJson = (column: string, value: unknown): Prisma.Sql =>
+  Prisma.sql`${Prisma.raw(`"${column}"`)} = ${value === null ? null : JSON.stringify(value)}::jsonb`;
+
+type Setter = (column: string, value: unknown) => Prisma.Sql;
+
+/** Field, column, and how it is written; a field that is not in the change stays as it is. */
+const setters: readonly (readonly [keyof Change, string, Setter])[] = [
+  ['status', 'status', set],
+  ['phase', 'phase', set],
+  ['progress', 'progress', set],
+  ['analysis', 'analysis', setJson],
+  ['decision', 'decision', setJson],
+  ['text', 'text', set],
+  ['usage', 'usage', setJson],
+  ['warnings', 'warnings', set],
+  ['workflowRunId', 'workflow_run_id', set],
+];
+
 const assignments = (change: Change): Prisma.Sql[] => {
   const ended = change.status !== undefined && change.status !== 'queued' && change.status !== 'running';
-  const set = (column: string, value: unknown) => Prisma.sql`${Prisma.raw(`"${column}"`)} = ${value}`;
-  const json = (column: string, value: unknown) =>
-    Prisma.sql`${Prisma.raw(`"${column}"`)} = ${value === null ? null : JSON.stringify(value)}::jsonb`;
+  const published: Change = ended ? { ...change, phase: null } : change;
   return [
-    ...(change.status === undefined ? [] : [set('status', change.status)]),
+    ...setters.flatMap(([field, column, write]) =>
+      published[field] === undefined ? [] : [write(column, published[field])],
+    ),
     ...(change.status === 'running' ? [Prisma.sql`started_at = coalesce(started_at, now())`] : []),
-    ...(ended ? [Prisma.sql`completed_at = now()`, Prisma.sql`phase = NULL`] : []),
-    ...(change.phase === undefined || ended ? [] : [set('phase', change.phase)]),
-    ...(change.progress === undefined ? [] : [set('progress', change.progress)]),
-    ...(change.analysis === undefined ? [] : [json('analysis', change.analysis)]),
-    ...(change.decision === undefined ? [] : [json('decision', change.decision)]),
-    ...(change.text === undefined ? [] : [set('text', change.text)]),
-    ...(change.usage === undefined ? [] : [json('usage', change.usage)]),
-    ...(change.warnings === undefined ? [] : [set('warnings', change.warnings)]),
-    ...(change.workflowRunId === undefined ? [] : [set('workflow_run_id', change.workflowRunId)]),
+    ...(ended ? [Prisma.sql`completed_at = now()`] : []),
     ...(change.cancelRequested ? [Prisma.sql`cancel_requested_at = coalesce(cancel_requested_at, now())`] : []),
-    ...(change.error
-      ? [set('error_code', change.error.code), set('error_message', change.error.message)]
-      : []),
+    ...(change.error ? [set('error_code', change.error.code), set('error_message', change.error.message)] : []),
   ];
 };
 

@@ -4,7 +4,8 @@ import { pollAt } from './proxies';
 
 type Looked = { generationId: string; number: number; provider: string; watching?: boolean };
 
-const isTimeout = (error: unknown): boolean => error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+const isTimeout = (error: unknown): boolean =>
+  error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
 
 /** Only the provider's answer ends submitted work: when one poll activity's time is up, a fresh one goes on. */
 export const lookUntilEnded = async (looked: Looked): Promise<AttemptStep> => {

@@ -10,7 +10,12 @@ afterAll(() => api.close());
 
 const png = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(100)]);
 
-const bodyWith = (change: object): object => ({ medium: 'video', model: 'mock/video', input: { prompt: 'x' }, ...change });
+const bodyWith = (change: object): object => ({
+  medium: 'video',
+  model: 'mock/video',
+  input: { prompt: 'x' },
+  ...change,
+});
 const inputWith = (input: object): object => bodyWith({ input: { prompt: 'x', ...input } });
 const routingWith = (routing: object): object => bodyWith({ routing });
 const imageWith = (base64: string, contentType = 'image/png'): object => inputWith({ image: { base64, contentType } });
@@ -42,7 +47,11 @@ const malformed: [pointer: string, detail: RegExp, body: unknown][] = [
   ['/input/image/base64', /must be base64/, imageWith('data:image/png;base64,AAAA')],
   ['/input/image/base64', /must start as image\/jpeg does/, imageWith(png.toString('base64'), 'image/jpeg')],
   ['/input/image/contentType', /one of image\/png, image\/jpeg/, imageWith(png.toString('base64'), 'image/tiff')],
-  ['/input/image/base64', /at most 5 MB/, imageWith(Buffer.concat([png, Buffer.alloc(5 * 1024 * 1024)]).toString('base64'))],
+  [
+    '/input/image/base64',
+    /at most 5 MB/,
+    imageWith(Buffer.concat([png, Buffer.alloc(5 * 1024 * 1024)]).toString('base64')),
+  ],
   ['/input/messages/0/role', /one of system, user/, inputWith({ messages: [{ role: 'robot', content: 'x' }] })],
   ['/input/messages/0/content', /required/, inputWith({ messages: [{ role: 'user' }] })],
   ['/routing/strategy', /not available yet: accepted values are balanced, cost/, routingWith({ strategy: 'weighted' })],
@@ -57,8 +66,12 @@ const malformed: [pointer: string, detail: RegExp, body: unknown][] = [
   ['/user', /at most 256 characters/, bodyWith({ user: 'x'.repeat(257) })],
   ['/metadata/a', /a text/, bodyWith({ metadata: { a: 1 } })],
   ['/metadata/a', /at most 500 characters/, bodyWith({ metadata: { a: 'x'.repeat(501) } })],
-  ['/metadata', /at most 16 entries/, bodyWith({ metadata: Object.fromEntries([...Array(17).keys()].map((n) => [n, 'x'])) })],
-  ['/metadata', /name that cannot be kept/, JSON.parse('{"medium":"video","metadata":{"__proto__":"x"}}')],
+  [
+    '/metadata',
+    /at most 16 entries/,
+    bodyWith({ metadata: Object.fromEntries([...Array(17).keys()].map((n) => [n, 'x'])) }),
+  ],
+  ['/metadata/__proto__', /name that cannot be kept/, JSON.parse('{"medium":"video","metadata":{"__proto__":"x"}}')],
   ['/tags', /at most 16 entries/, bodyWith({ tags: Array(17).fill('x') })],
   ['/tags/0', /at most 64 characters/, bodyWith({ tags: ['x'.repeat(65)] })],
 ];
@@ -67,13 +80,13 @@ test.each(malformed)('refuses with the pointer "%s" and %s', async (pointer, det
   const answer = await api.call('POST /v1/generations', body);
   expect(answer).toMatchObject({ status: 422, body: { code: 'caller_invalid_request', retryable: false } });
   expect(answer.body.errors).toEqual(
-    expect.arrayContaining([{ pointer, detail: expect.stringMatching(detail) }]),
+    expect.arrayContaining([{ pointer, detail: expect.stringMatching(detail) as string }]),
   );
 });
 
 test('names every wrong field at once', async () => {
   const answer = await api.call('POST /v1/generations', { medium: 'video', tags: 1, user: 2, input: { count: 'x' } });
-  const pointers = answer.body.errors.map((error: { pointer: string }) => error.pointer);
+  const pointers = answer.body.errors.map((error) => error.pointer);
   expect(pointers.sort()).toEqual(['/input/count', '/tags', '/user']);
 });
 
@@ -82,6 +95,17 @@ test('refuses a body nested deeper than a stack is', async () => {
   const schema = `{"a":`.repeat(depth) + '1' + '}'.repeat(depth);
   const body = `{"medium":"text","input":{"prompt":"x","schema":${schema}}}`;
   expect(await api.call('POST /v1/generations', body)).toMatchObject({ status: 422 });
+});
+
+test.each([
+  ['five million values', { tags: Array(4_999_000).fill(1) }],
+  ['many strange names', Object.fromEntries(Array.from({ length: 30_000 }, (_, number) => [`x${number}`, 1]))],
+])('refuses %s without looking at each', async (_name, change) => {
+  const answer = await api.call('POST /v1/generations', bodyWith(change));
+  expect(answer).toMatchObject({
+    status: 422,
+    body: { errors: [{ pointer: '', detail: 'must have at most 20000 values' }] },
+  });
 });
 
 test('accepts what later versions will serve when it asks for nothing', async () => {

@@ -17,7 +17,14 @@ afterAll(() => projects.endEverything(folder));
 test('leaves no process when it is killed', async () => {
   const run = projects.runMain(project, 'main');
   await projects.waitUntilUp(run);
-  expect(Object.keys(projects.readPids(home)).toSorted()).toEqual(['api', 'emulator', 'postgres', 'reaper', 'temporal', 'worker']);
+  expect(Object.keys(projects.readPids(home)).toSorted()).toEqual([
+    'api',
+    'emulator',
+    'postgres',
+    'reaper',
+    'temporal',
+    'worker',
+  ]);
   run.process.kill('SIGKILL');
   await run.ended;
   await projects.waitUntilNothingRuns(project);
@@ -42,7 +49,9 @@ test('ends at the next start what outlived both itself and its reaper', async ()
   for (const pid of [killed.process.pid ?? 0, reaper]) process.kill(pid, 'SIGSTOP');
   for (const pid of [reaper, killed.process.pid ?? 0]) process.kill(pid, 'SIGKILL');
   await killed.ended;
-  expect(projects.listProcessesOf(project).map((line) => Number(line.split(' ')[0]))).toEqual(expect.arrayContaining([postgres, temporal]));
+  expect(projects.listProcessesOf(project).map((line) => Number(line.split(' ')[0]))).toEqual(
+    expect.arrayContaining([postgres, temporal]),
+  );
 
   const next = projects.runMain(project, 'main');
   await projects.waitUntilUp(next);
@@ -69,7 +78,10 @@ test('gives up at the fifth crash within a minute, naming child and reason, and 
   const run = projects.runMain(project, 'main', { environment: { STAND_IN_CRASHES: 'yes' } });
   expect(await run.ended).toBe(1);
   const output = run.output();
-  for (const pause of [1, 2, 4]) expect(output).toContain(`worker ended (exit code 3); it is started again in ${pause} s`);
-  expect(output).toMatch(/sureshot: worker ended 5 times within a minute \(exit code 3\); the end of .*worker\.log:\n(.*\n)*? {2}the stand-in has had enough/);
+  for (const pause of [1, 2, 4])
+    expect(output).toContain(`worker ended (exit code 3); it is started again in ${pause} s`);
+  expect(output).toMatch(
+    /sureshot: worker ended 5 times within a minute \(exit code 3\); the end of .*worker\.log:\n(.*\n)*? {2}the stand-in has had enough/,
+  );
   expect(projects.listProcessesOf(project)).toEqual([]);
 });

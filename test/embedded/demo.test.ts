@@ -41,7 +41,9 @@ test('makes one generation of each medium and ignores keys and addresses of the 
 test('exits with 1 when a generation fails, naming its error', async () => {
   const run = projects.runMain(project, 'demo', { words: ['--medium', 'image', '--prompt', 'a broken bicycle'] });
   expect(await run.ended).toBe(1);
-  expect(run.output().trimEnd().split('\n').at(-1)).toBe('gen_broken  failed  runway → fal  $0.05  provider_failed: it broke');
+  expect(run.output().trimEnd().split('\n').at(-1)).toBe(
+    'gen_broken  failed  runway → fal  $0.05  provider_failed: it broke',
+  );
 });
 
 test.each([

@@ -62,7 +62,8 @@ export const makeProject = (folder: string): string => {
   const dist = path.join(folder, 'dist');
   compileFolder(path.join(repository, 'src/embedded'), path.join(dist, 'embedded'));
   compileFolder(path.join(repository, 'src/domain'), path.join(dist, 'domain'));
-  for (const name of ['config', 'main', 'demo']) compile(path.join(repository, `src/${name}.ts`), path.join(dist, `${name}.js`));
+  for (const name of ['config', 'main', 'demo'])
+    compile(path.join(repository, `src/${name}.ts`), path.join(dist, `${name}.js`));
   fs.mkdirSync(path.join(dist, 'emulator'));
   for (const name of ['server.js', 'worker.js', 'emulator/main.js']) fs.writeFileSync(path.join(dist, name), standIn);
   fs.symlinkSync(path.join(repository, 'node_modules'), path.join(folder, 'node_modules'));
@@ -76,7 +77,11 @@ export const makeFolder = (): string => {
   return folder;
 };
 
-export const waitFor = async <Value>(what: string, look: () => Value | null | undefined | false, timeoutMs = 20_000): Promise<Value> => {
+export const waitFor = async <Value>(
+  what: string,
+  look: () => Value | null | undefined | false,
+  timeoutMs = 20_000,
+): Promise<Value> => {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = look();
@@ -93,9 +98,17 @@ export type Run = {
   ended: Promise<number | string>;
 };
 
-export type RunOptions = { environment?: Record<string, string>; user?: { uid: number; gid: number }; words?: string[] };
+export type RunOptions = {
+  environment?: Record<string, string>;
+  user?: { uid: number; gid: number };
+  words?: string[];
+};
 
-const baseEnvironment = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? '' };
+const baseEnvironment = {
+  PATH: process.env['PATH'] ?? '',
+  HOME: process.env['HOME'] ?? '',
+  XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? '',
+};
 
 /** Runs a main as a terminal would. */
 export const runMain = (project: string, main: string, options: RunOptions = {}): Run => {
@@ -107,7 +120,9 @@ export const runMain = (project: string, main: string, options: RunOptions = {})
   });
   let output = '';
   for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
-  const ended = new Promise<number | string>((resolve) => started.once('close', (code, signal) => resolve(code ?? signal ?? '')));
+  const ended = new Promise<number | string>((resolve) =>
+    started.once('close', (code, signal) => resolve(code ?? signal ?? '')),
+  );
   return { process: started, output: () => output, ended };
 };
 

@@ -35,7 +35,9 @@ const stop = async (run: projects.Run): Promise<number | string> => {
 };
 
 test('starts on a fresh home, is found by its children, and goes on with the same data and ports at the second start', async () => {
-  const first = projects.runMain(project, 'main', { environment: { FAL_KEY: '', PGSSLMODE: 'require', TEMPORAL_NAMESPACE: 'elsewhere' } });
+  const first = projects.runMain(project, 'main', {
+    environment: { FAL_KEY: '', PGSSLMODE: 'require', TEMPORAL_NAMESPACE: 'elsewhere' },
+  });
   await projects.waitUntilUp(first);
   await query('CREATE TABLE kept AS SELECT 7 AS number');
   const before = readEnvironment('worker');
@@ -49,7 +51,8 @@ test('starts on a fresh home, is found by its children, and goes on with the sam
   expect(before).not.toHaveProperty('PGSSLMODE');
   expect(before).not.toHaveProperty('TEMPORAL_NAMESPACE');
   expect(fs.readFileSync(before['SURESHOT_CONFIG'] ?? '', 'utf8')).toContain('scale: 0.1');
-  for (const secret of ['api-key', 'secret', 'postgres-password']) expect(fs.statSync(path.join(home, secret)).mode & 0o777).toBe(0o600);
+  for (const secret of ['api-key', 'secret', 'postgres-password'])
+    expect(fs.statSync(path.join(home, secret)).mode & 0o777).toBe(0o600);
   expect(await stop(first)).toBe(0);
   expect(first.output()).toContain('stopped');
   expect(projects.listProcessesOf(project)).toEqual([]);
@@ -72,7 +75,9 @@ test('starts again what dies, each on its old port', async () => {
   await projects.waitUntilUp(run);
   // A backend that computes does not notice the death of its server, and holds the shared memory.
   const computing = query('SELECT count(*) FROM generate_series(1, 100000000000)').catch((error: Error) => error);
-  await projects.waitFor('the computing backend', () => projects.listProcessesOf(project).some((line) => line.includes(' SELECT')));
+  await projects.waitFor('the computing backend', () =>
+    projects.listProcessesOf(project).some((line) => line.includes(' SELECT')),
+  );
   const before = projects.readPids(home);
   const killed = ['postgres', 'temporal', 'api', 'worker', 'emulator'];
   for (const name of killed) process.kill(before[name] ?? 0, 'SIGKILL');
@@ -107,7 +112,9 @@ test('refuses a taken PORT before anything is started', async () => {
   const { server, port } = await listen();
   const run = projects.runMain(project, 'main', { environment: { PORT: String(port) } });
   expect(await run.ended).toBe(1);
-  expect(run.output()).toBe(`sureshot: port ${port} on 127.0.0.1 is taken: stop what uses it, or set PORT (and HOST) to another one\n`);
+  expect(run.output()).toBe(
+    `sureshot: port ${port} on 127.0.0.1 is taken: stop what uses it, or set PORT (and HOST) to another one\n`,
+  );
   server.close();
 });
 
@@ -126,6 +133,6 @@ test('stops in the midst of its start without leaving anything', async () => {
   const run = projects.runMain(project, 'main', { environment: { SURESHOT_HOME: path.join(project, 'interrupted') } });
   await projects.waitFor('the first process', () => projects.readPids(path.join(project, 'interrupted'))['reaper']);
   run.process.kill('SIGTERM');
-  expect(await run.ended).toBe(1);
+  expect(await run.ended).toBe(130);
   await projects.waitUntilNothingRuns(project);
 });

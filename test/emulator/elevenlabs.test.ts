@@ -7,7 +7,8 @@ const george = 'JBFqnCBsd6RMkjVDRZzb';
 const clientOf = (apiKey = 'el-key'): ElevenLabsClient =>
   new ElevenLabsClient({ apiKey, baseUrl: `${current().url}/elevenlabs`, maxRetries: 0 });
 
-const readAll = async (stream: ReadableStream<Uint8Array>): Promise<Uint8Array> => new Uint8Array(await new Response(stream).arrayBuffer());
+const readAll = async (stream: ReadableStream<Uint8Array>): Promise<Uint8Array> =>
+  new Uint8Array(await new Response(stream).arrayBuffer());
 
 const statusOf = async (call: Promise<unknown>): Promise<unknown[]> => {
   const error: unknown = await call.catch((caught: unknown) => caught);
@@ -20,7 +21,9 @@ const convert = (text: string, extra: object = {}, key?: string): Promise<Readab
   clientOf(key).textToSpeech.convert(george, { text, modelId: 'eleven_multilingual_v2', ...extra });
 
 test('speaks through the official client, with the headers that recovery needs', async () => {
-  const { data, rawResponse } = await clientOf().textToSpeech.convert(george, { text: 'Hello there.', modelId: 'eleven_flash_v2_5' }).withRawResponse();
+  const { data, rawResponse } = await clientOf()
+    .textToSpeech.convert(george, { text: 'Hello there.', modelId: 'eleven_flash_v2_5' })
+    .withRawResponse();
   expect(magicOf(await readAll(data))).toBe('mp3');
   expect(rawResponse.headers.get('content-type')).toBe('audio/mpeg');
   expect(rawResponse.headers.get('character-cost')).toBe('12');
@@ -44,7 +47,13 @@ test('streams the same kind of file in parts', async () => {
 
 test('finds speech in the history after its answer was lost, and downloads the very bytes', async () => {
   await current().addFault({ provider: 'elevenlabs', kind: 'drop_after_accept' });
-  await expect(convert('Lost words.')).rejects.toThrow();
+  // By hand: the SDK leaves its timer of 240 s behind when a connection breaks.
+  const lost = postJson(
+    `${current().url}/elevenlabs/v1/text-to-speech/${george}`,
+    { text: 'Lost words.' },
+    { 'xi-api-key': 'el-key' },
+  );
+  await expect(lost).rejects.toThrow();
   const first = await readAll(await convert('Other words.'));
   const { history } = await clientOf().history.list({ search: 'lost', voiceId: george, dateAfterUnix: 1 });
   expect(history).toMatchObject([{ text: 'Lost words.', source: 'TTS', modelId: 'eleven_multilingual_v2' }]);
@@ -75,7 +84,9 @@ test('answers 422 as a list for a body that does not fit', async () => {
   const url = `${current().url}/elevenlabs/v1/text-to-speech/${george}`;
   const response = await postJson(url, { voice_settings: { speed: 3 } }, { 'xi-api-key': 'k' });
   expect(response.status).toBe(422);
-  expect(await readJson(response)).toMatchObject({ detail: [{ loc: ['body', 'text'], type: 'missing' }, { loc: ['body', 'voice_settings', 'speed'] }] });
+  expect(await readJson(response)).toMatchObject({
+    detail: [{ loc: ['body', 'text'], type: 'missing' }, { loc: ['body', 'voice_settings', 'speed'] }],
+  });
 });
 
 test('tells too many at once from a busy system', async () => {
@@ -89,6 +100,6 @@ test('tells too many at once from a busy system', async () => {
 });
 
 test('lists the premade voices', async () => {
-  const { voices } = await clientOf().voices.getAll();
+  const { voices } = await clientOf().voices.search();
   expect(voices.map(({ name }) => name)).toContain('George');
 });

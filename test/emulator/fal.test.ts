@@ -18,13 +18,18 @@ const flux = 'fal-ai/flux/dev';
 const input = { prompt: 'a red bicycle in the rain' };
 
 const raw = (path: string, init: RequestInit = {}): Promise<Response> =>
-  fetch(`${current().url}/fal${path}`, { ...init, headers: { authorization: 'Key id:secret', 'content-type': 'application/json' } });
+  fetch(`${current().url}/fal${path}`, {
+    ...init,
+    headers: { authorization: 'Key id:secret', 'content-type': 'application/json' },
+  });
 
 const submitRaw = (endpoint: string, body: Record<string, unknown>, key = 'id:secret'): Promise<Response> =>
   postJson(`${current().url}/fal/${endpoint}`, body, { authorization: `Key ${key}` });
 
 test('runs an image through the official client', async () => {
-  const { request_id } = await clientOf().queue.submit(flux, { input: { ...input, image_size: { width: 640, height: 384 }, num_images: 2, seed: 7 } });
+  const { request_id } = await clientOf().queue.submit(flux, {
+    input: { ...input, image_size: { width: 640, height: 384 }, num_images: 2, seed: 7 },
+  });
   const status = await clientOf().queue.status(flux, { requestId: request_id, logs: true });
   expect(status).toMatchObject({ status: 'COMPLETED', request_id });
   const { data, requestId } = await clientOf().queue.result(flux, { requestId: request_id });
@@ -33,12 +38,18 @@ test('runs an image through the official client', async () => {
   const { url = '', content_type } = (data as { images: { url: string; content_type?: string }[] }).images[1] ?? {};
   expect(content_type).toBe('image/jpeg');
   expect(magicOf(new Uint8Array(await (await fetch(url)).arrayBuffer()))).toBe('jpeg');
-  expect(await current().ledger()).toMatchObject([{ provider: 'fal', operation: request_id, model: flux, costUsd: '0.05', state: 'succeeded' }]);
+  expect(await current().ledger()).toMatchObject([
+    { provider: 'fal', operation: request_id, model: flux, costUsd: '0.05', state: 'succeeded' },
+  ]);
 });
 
 test('runs a video with the price of its seconds, resolution and sound', async () => {
-  const submitted = await readJson(await submitRaw('fal-ai/veo3.1', { ...input, duration: '4s', resolution: '4k', generate_audio: false }));
-  const result = await readJson(await fetch(String(submitted['response_url']), { headers: { authorization: 'Key id:secret' } }));
+  const submitted = await readJson(
+    await submitRaw('fal-ai/veo3.1', { ...input, duration: '4s', resolution: '4k', generate_audio: false }),
+  );
+  const result = await readJson(
+    await fetch(String(submitted['response_url']), { headers: { authorization: 'Key id:secret' } }),
+  );
   const { url } = result['video'] as { url: string };
   expect(magicOf(new Uint8Array(await (await fetch(url)).arrayBuffer()))).toBe('mp4');
   expect(await current().ledger()).toMatchObject([{ costUsd: '1.6' }]);
@@ -71,7 +82,9 @@ test('calls a failed request COMPLETED and answers its error as the result', asy
   const { request_id } = await clientOf().queue.submit(flux, { input: { prompt: '[fail] please' } });
   const status = await clientOf().queue.status(flux, { requestId: request_id });
   expect(status).toMatchObject({ status: 'COMPLETED', error_type: 'internal_server_error' });
-  const error = await clientOf().queue.result(flux, { requestId: request_id }).catch((caught: unknown) => caught as ApiError<unknown>);
+  const error = await clientOf()
+    .queue.result(flux, { requestId: request_id })
+    .catch((caught: unknown) => caught as ApiError<unknown>);
   expect(error).toMatchObject({ name: 'ApiError', status: 500, body: { detail: [{ type: 'internal_server_error' }] } });
   expect(await current().ledger()).toMatchObject([{ state: 'failed', costUsd: '0' }]);
 });
@@ -86,16 +99,23 @@ test('blacks a filtered image and calls it a success', async () => {
 
 test('has the four answers to a cancel', async () => {
   await current().set({ latencyScale: 1, limits: { fal: { concurrent: 1 } } });
-  const [running, queued] = [await readJson(await submitRaw(flux, input)), await readJson(await submitRaw(flux, input))];
+  const [running, queued] = [
+    await readJson(await submitRaw(flux, input)),
+    await readJson(await submitRaw(flux, input)),
+  ];
   await current().addFault({ provider: 'fal', kind: 'stuck', operation: 'poll' });
   await raw(`/fal-ai/flux/requests/${String(running['request_id'])}/status`);
-  const cancel = (id: unknown): Promise<Response> => raw(`/fal-ai/flux/requests/${String(id)}/cancel`, { method: 'PUT' });
+  const cancel = (id: unknown): Promise<Response> =>
+    raw(`/fal-ai/flux/requests/${String(id)}/cancel`, { method: 'PUT' });
   expect((await cancel(queued['request_id'])).status).toBe(200);
   expect((await cancel(running['request_id'])).status).toBe(202);
   expect((await cancel(running['request_id'])).status).toBe(400);
   expect((await cancel('nobody')).status).toBe(404);
   const ledger = await current().ledger();
-  expect(ledger.map(({ state, costUsd }) => [state, costUsd])).toEqual([['canceled', '0.025'], ['canceled', '0']]);
+  expect(ledger.map(({ state, costUsd }) => [state, costUsd])).toEqual([
+    ['canceled', '0.025'],
+    ['canceled', '0'],
+  ]);
   const status = await readJson(await raw(`/fal-ai/flux/requests/${String(queued['request_id'])}/status`));
   expect(status).toMatchObject({ status: 'COMPLETED', error_type: 'client_cancelled' });
 });
@@ -125,11 +145,16 @@ test('refuses bad keys, empty accounts and unknown applications', async () => {
 });
 
 test('lists requests with their input to an admin key only', async () => {
-  const submitted = await readJson(await submitRaw(`${flux}?fal_webhook=https%3A%2F%2Fexample.com%2Fhook`, { ...input, seed: 42 }));
+  const submitted = await readJson(
+    await submitRaw(`${flux}?fal_webhook=https%3A%2F%2Fexample.com%2Fhook`, { ...input, seed: 42 }),
+  );
   const list = (key: string): Promise<Response> =>
-    fetch(`${current().url}/fal/platform/v1/models/requests/by-endpoint?endpoint_id=${encodeURIComponent(flux)}&expand=payloads`, {
-      headers: { authorization: `Key ${key}` },
-    });
+    fetch(
+      `${current().url}/fal/platform/v1/models/requests/by-endpoint?endpoint_id=${encodeURIComponent(flux)}&expand=payloads`,
+      {
+        headers: { authorization: `Key ${key}` },
+      },
+    );
   expect((await list('id:secret')).status).toBe(403);
   const { items } = await readJson(await list('admin:secret'));
   expect(items).toMatchObject([{ request_id: submitted['request_id'], status_code: 200, json_input: { seed: 42 } }]);

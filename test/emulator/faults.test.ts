@@ -11,7 +11,8 @@ const submit = (signal?: AbortSignal): Promise<Response> =>
     ...(signal === undefined ? {} : { signal }),
   });
 
-const poll = (id: unknown): Promise<Response> => fetch(`${current().url}/mock/v1/operations/${String(id)}`, { headers: auth });
+const poll = (id: unknown): Promise<Response> =>
+  fetch(`${current().url}/mock/v1/operations/${String(id)}`, { headers: auth });
 
 const artifactOf = async (): Promise<string> => {
   const { id } = await readJson(await submit());
@@ -147,7 +148,9 @@ test('serves artifacts whole, in part, by HEAD and by ETag', async () => {
 });
 
 test('gives every operation an artifact of its own', async () => {
-  const bodies = await Promise.all([await artifactOf(), await artifactOf()].map(async (url) => (await fetch(url)).text()));
+  const bodies = await Promise.all(
+    [await artifactOf(), await artifactOf()].map(async (url) => (await fetch(url)).text()),
+  );
   expect(bodies[0]).not.toBe(bodies[1]);
 });
 

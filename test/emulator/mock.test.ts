@@ -41,7 +41,9 @@ test('finds an operation by its trace although the answer was lost', async () =>
 
 test('keeps operations of one key from another', async () => {
   const { id } = await readJson(await submit({ model: 'video' }));
-  const response = await fetch(`${current().url}/mock/v1/operations/${String(id)}`, { headers: { authorization: 'Bearer other' } });
+  const response = await fetch(`${current().url}/mock/v1/operations/${String(id)}`, {
+    headers: { authorization: 'Bearer other' },
+  });
   expect(response.status).toBe(404);
 });
 

@@ -3,7 +3,8 @@ import { magicOf, postJson, readJson, useEmulator } from './support';
 
 const current = useEmulator();
 
-const clientOf = (apiKey = 'sk-test'): OpenAI => new OpenAI({ apiKey, baseURL: `${current().url}/openai/v1`, maxRetries: 0 });
+const clientOf = (apiKey = 'sk-test'): OpenAI =>
+  new OpenAI({ apiKey, baseURL: `${current().url}/openai/v1`, maxRetries: 0 });
 
 const failureOf = async (call: Promise<unknown>): Promise<Record<string, unknown>> => {
   const error: unknown = await call.catch((caught: unknown) => caught);
@@ -20,17 +21,34 @@ test.each([
   ['jpeg', 'jpeg'],
   ['webp', 'WEBP'],
 ] as const)('makes an image as %s', async (output_format, magic) => {
-  const image = await clientOf().images.generate({ model: 'gpt-image-2', prompt: 'a bicycle', size: '1536x864', quality: 'low', output_format });
+  const image = await clientOf().images.generate({
+    model: 'gpt-image-2',
+    prompt: 'a bicycle',
+    size: '1536x864',
+    quality: 'low',
+    output_format,
+  });
   expect(magicOf(bytesOf(image.data?.[0]?.b64_json))).toBe(magic);
   expect(image).toMatchObject({ size: '1536x864', quality: 'low', output_format });
   expect(image._request_id).toMatch(/^req_/);
 });
 
 test('books an image at the price of its tokens', async () => {
-  const image = await clientOf().images.generate({ model: 'gpt-image-2', prompt: 'a bicycle', size: '1024x1024', quality: 'high', n: 2 });
-  expect(image.usage).toMatchObject({ output_tokens: 2 * 7033, input_tokens_details: { text_tokens: 3, image_tokens: 0 } });
+  const image = await clientOf().images.generate({
+    model: 'gpt-image-2',
+    prompt: 'a bicycle',
+    size: '1024x1024',
+    quality: 'high',
+    n: 2,
+  });
+  expect(image.usage).toMatchObject({
+    output_tokens: 2 * 7033,
+    input_tokens_details: { text_tokens: 3, image_tokens: 0 },
+  });
   expect(image.data?.[0]?.b64_json).not.toBe(image.data?.[1]?.b64_json);
-  expect(await current().ledger()).toMatchObject([{ model: 'gpt-image-2', costUsd: '0.421995', state: 'succeeded', retryCount: 0 }]);
+  expect(await current().ledger()).toMatchObject([
+    { model: 'gpt-image-2', costUsd: '0.421995', state: 'succeeded', retryCount: 0 },
+  ]);
 });
 
 test('edits an image sent as multipart', async () => {
@@ -49,21 +67,34 @@ test.each([
   ['a missing prompt', { prompt: undefined }, 'missing_required_parameter', 'prompt'],
 ])('refuses %s', async (_, extra, code, param) => {
   const body = { model: 'gpt-image-2', prompt: 'a bicycle', ...extra } as OpenAI.ImageGenerateParamsNonStreaming;
-  expect(await failureOf(clientOf().images.generate(body))).toEqual({ status: 400, code, param, type: 'invalid_request_error' });
+  expect(await failureOf(clientOf().images.generate(body))).toEqual({
+    status: 400,
+    code,
+    param,
+    type: 'invalid_request_error',
+  });
   expect(await current().ledger()).toEqual([]);
 });
 
 test('blocks refused images, and serves retired models unless the lifecycle is strict', async () => {
   const refused = clientOf().images.generate({ model: 'gpt-image-2', prompt: '[refuse]' });
-  expect(await failureOf(refused)).toMatchObject({ status: 400, code: 'moderation_blocked', type: 'image_generation_user_error' });
+  expect(await failureOf(refused)).toMatchObject({
+    status: 400,
+    code: 'moderation_blocked',
+    type: 'image_generation_user_error',
+  });
   const old = await clientOf().images.generate({ model: 'dall-e-3', prompt: 'a bicycle' });
   expect(magicOf(new Uint8Array(await (await fetch(old.data?.[0]?.url ?? '')).arrayBuffer()))).toBe('png');
   await current().set({ strictLifecycle: true });
-  expect(await failureOf(clientOf().images.generate({ model: 'dall-e-3', prompt: 'a bicycle' }))).toMatchObject({ status: 404, code: 'model_not_found' });
+  expect(await failureOf(clientOf().images.generate({ model: 'dall-e-3', prompt: 'a bicycle' }))).toMatchObject({
+    status: 404,
+    code: 'model_not_found',
+  });
 });
 
 test('answers a chat, the same for the same prompt', async () => {
-  const ask = (): Promise<OpenAI.ChatCompletion> => clientOf().chat.completions.create({ model: 'gpt-4o-mini', messages });
+  const ask = (): Promise<OpenAI.ChatCompletion> =>
+    clientOf().chat.completions.create({ model: 'gpt-4o-mini', messages });
   const [first, second] = [await ask(), await ask()];
   expect(first.choices[0]?.message.content).toContain('Name a colour for a bicycle');
   expect(first.choices[0]?.message.content).toBe(second.choices[0]?.message.content);
@@ -73,7 +104,12 @@ test('answers a chat, the same for the same prompt', async () => {
 });
 
 test('streams a chat with its usage at the end', async () => {
-  const stream = await clientOf().chat.completions.create({ model: 'gpt-4o-mini', messages, stream: true, stream_options: { include_usage: true } });
+  const stream = await clientOf().chat.completions.create({
+    model: 'gpt-4o-mini',
+    messages,
+    stream: true,
+    stream_options: { include_usage: true },
+  });
   let text = '';
   let usage: unknown;
   for await (const chunk of stream) {
@@ -129,7 +165,8 @@ test('cuts an answer at the token limit', async () => {
 });
 
 test('refuses what reasoning models do not take', async () => {
-  const ask = (extra: object): Promise<unknown> => clientOf().chat.completions.create({ model: 'gpt-5.5', messages, ...extra });
+  const ask = (extra: object): Promise<unknown> =>
+    clientOf().chat.completions.create({ model: 'gpt-5.5', messages, ...extra });
   expect(await failureOf(ask({ max_tokens: 5 }))).toMatchObject({ code: 'unsupported_parameter', param: 'max_tokens' });
   expect(await failureOf(ask({ temperature: 0.2 }))).toMatchObject({ code: 'unsupported_value', param: 'temperature' });
 });
@@ -142,11 +179,18 @@ test('finds a stored chat by its metadata, and no other', async () => {
   await ask(true, 'b');
   const { data } = await clientOf().chat.completions.list({ metadata: { job: 'a' } });
   expect(data.map(({ id }) => id)).toEqual([stored.id]);
-  expect(await clientOf().chat.completions.retrieve(stored.id)).toMatchObject({ id: stored.id, metadata: { job: 'a' } });
+  expect(await clientOf().chat.completions.retrieve(stored.id)).toMatchObject({
+    id: stored.id,
+    metadata: { job: 'a' },
+  });
 });
 
 test('has four members in every error, and rate headers on every submit', async () => {
-  const response = await postJson(`${current().url}/openai/v1/chat/completions`, { model: 'gpt-9', messages }, { authorization: 'Bearer k' });
+  const response = await postJson(
+    `${current().url}/openai/v1/chat/completions`,
+    { model: 'gpt-9', messages },
+    { authorization: 'Bearer k' },
+  );
   expect(response.status).toBe(404);
   const error = (await readJson(response))['error'] as object;
   expect(Object.keys(error).sort()).toEqual(['code', 'message', 'param', 'type']);

@@ -3,10 +3,16 @@ import { magicOf, postJson, readJson, useEmulator } from './support';
 
 const current = useEmulator();
 
-const clientOf = (apiKey = 'key_test'): RunwayML => new RunwayML({ apiKey, baseURL: `${current().url}/runway`, maxRetries: 0 });
+const clientOf = (apiKey = 'key_test'): RunwayML =>
+  new RunwayML({ apiKey, baseURL: `${current().url}/runway`, maxRetries: 0 });
 
 const text = { model: 'gen4.5', promptText: 'a red bicycle', ratio: '1280:720', duration: 5 } as const;
-const image = { model: 'gen4_turbo', promptImage: 'data:image/png;base64,iVBORw0KGgo=', ratio: '720:1280', duration: 10 } as const;
+const image = {
+  model: 'gen4_turbo',
+  promptImage: 'data:image/png;base64,iVBORw0KGgo=',
+  ratio: '720:1280',
+  duration: 10,
+} as const;
 
 const statusOf = async (id: string): Promise<string> => (await clientOf().tasks.retrieve(id)).status;
 
@@ -85,9 +91,13 @@ test.each([
 });
 
 test('refuses an image by plain HTTP, keys it does not know, and an account without credits', async () => {
-  expect(await failureOf(clientOf().imageToVideo.create({ ...image, promptImage: 'http://127.0.0.1/a.png' }))).toBe(400);
+  expect(await failureOf(clientOf().imageToVideo.create({ ...image, promptImage: 'http://127.0.0.1/a.png' }))).toBe(
+    400,
+  );
   expect(await failureOf(clientOf('invalid').textToVideo.create(text))).toBe(401);
-  const error: unknown = await clientOf('exhausted').textToVideo.create(text).catch((caught: unknown) => caught);
+  const error: unknown = await clientOf('exhausted')
+    .textToVideo.create(text)
+    .catch((caught: unknown) => caught);
   expect(error).toMatchObject({ status: 400, error: { error: expect.stringContaining('credits') as string } });
 });
 

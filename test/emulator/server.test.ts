@@ -60,7 +60,9 @@ test('remembers who waits for whom over a restart', async () => {
   await first.close();
   const second = await startEmulator({ statePath: path });
   const states = await Promise.all(
-    ids.map(async (id) => (await readJson(await fetch(`${second.url}/runway/v1/tasks/${id}`, { headers: runway })))['status']),
+    ids.map(
+      async (id) => (await readJson(await fetch(`${second.url}/runway/v1/tasks/${id}`, { headers: runway })))['status'],
+    ),
   );
   expect(states).toEqual(['PENDING', 'PENDING', 'PENDING', 'THROTTLED']);
   await second.close();
@@ -74,7 +76,10 @@ test('a freed place was taken when it became free, not when somebody looked', as
   const task = { model: 'gen4.5', promptText: 'x', ratio: '1280:720', duration: 2 };
   for (let count = 0; count < 3; count += 1) await postJson(`${emulator.url}/runway/v1/text_to_video`, task, headers);
   nowMs += 100_000;
-  const ended = (await control(emulator).ledger()).map(({ state, endedAt }) => [state, endedAt === null ? null : Date.parse(String(endedAt))]);
+  const ended = (await control(emulator).ledger()).map(({ state, endedAt }) => [
+    state,
+    endedAt === null ? null : Date.parse(endedAt as string),
+  ]);
   expect(ended).toEqual([
     ['succeeded', 1_040_000],
     ['succeeded', 1_080_000],
@@ -125,7 +130,10 @@ test('keeps settings until reset and refuses unknown ones', async () => {
   expect(JSON.stringify(await readJson(refused))).toMatch(/latencyScale.*speed/);
   await current().set({ latencyScale: 3, limits: { mock: { requestsPerDay: 5 } } });
   const settings = (): Promise<Record<string, unknown>> => fetch(`${current().url}/__emulator/settings`).then(readJson);
-  expect(await settings()).toMatchObject({ latencyScale: 3, limits: { mock: { requestsPerDay: 5 }, runway: { concurrent: 3 } } });
+  expect(await settings()).toMatchObject({
+    latencyScale: 3,
+    limits: { mock: { requestsPerDay: 5 }, runway: { concurrent: 3 } },
+  });
   await current().reset();
   expect(await settings()).toMatchObject({ latencyScale: 0, strictLifecycle: false });
 });
@@ -136,7 +144,7 @@ test('closes although answers are stalled', async () => {
   const answer = submit(emulator.url).catch((error: unknown) => error);
   while ((await control(emulator).ledger()).length === 0) await control(emulator).requests();
   await emulator.close();
-  expect(await answer).toBeInstanceOf(TypeError);
+  expect(String(await answer)).toContain('TypeError');
 });
 
 test('the process announces itself, survives SIGKILL with its memory and stops on SIGTERM', async () => {

@@ -1,6 +1,6 @@
 import { startEmulator, type Emulator } from '../../src/emulator/server';
 
-export interface Control {
+export type Control = {
   url: string;
   emulator: Emulator;
   ledger: () => Promise<Record<string, unknown>[]>;
@@ -8,13 +8,17 @@ export interface Control {
   addFault: (fault: Record<string, unknown>) => Promise<Response>;
   set: (settings: Record<string, unknown>) => Promise<Response>;
   reset: () => Promise<Response>;
-}
+};
 
 const readData = async (url: string): Promise<Record<string, unknown>[]> =>
   ((await (await fetch(url)).json()) as { data: Record<string, unknown>[] }).data;
 
 export const postJson = (url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
-  fetch(url, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
+  fetch(url, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
 
 export const control = (emulator: Emulator): Control => {
   const base = `${emulator.url}/__emulator`;

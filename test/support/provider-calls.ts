@@ -51,3 +51,12 @@ export const modelOf = (id: string): Model => {
   if (model === undefined) throw new Error(`no model ${id} in the catalogue`);
   return model;
 };
+
+export const thrownBy = (act: () => unknown): unknown => {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+};

@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Recorded = { method: string; path: string; headers: IncomingHttpHeaders; body: unknown; socket: number };
+type Recorded = { method: string; path: string; headers: IncomingHttpHeaders; body: unknown; socket: number };
 
 export type Answering = (response: ServerResponse, request: Recorded) => void;
 

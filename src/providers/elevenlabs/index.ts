@@ -23,7 +23,7 @@ const speak = async (elevenlabs: ReturnType<typeof connect>, submission: Submiss
     .convert(submission.voice, submission.body)
     .withRawResponse();
   return {
-    bytes: new Uint8Array(await new Response(data as ReadableStream<Uint8Array>).arrayBuffer()),
+    bytes: new Uint8Array(await new Response(data).arrayBuffer()),
     contentType: rawResponse.headers.get('content-type'),
     characterCost: rawResponse.headers.get('character-cost'),
   };

@@ -83,7 +83,7 @@ export const createFal = (transport: Transport): Provider => {
       const seen = toLook(await converse(conversation, () => queue.status(endpoint, { requestId, logs: false })));
       if (seen.state === 'pending') return { state: 'pending', operation, progress: seen.progress };
       if (seen.state === 'canceled') return { state: 'canceled' };
-      const fetchData = async () => (await queue.result(endpoint, { requestId })).data;
+      const fetchData = async (): Promise<unknown> => (await queue.result(endpoint, { requestId })).data;
       const result = await fetchResult(conversation, fetchData, seen.error);
       return result.failure ?? toResult(model, operation, result.data);
     },

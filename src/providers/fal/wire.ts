@@ -163,19 +163,25 @@ export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
   return refusal;
 };
 
-/** These speak of our access at this moment, not of the work. */
-const notAboutTheWork = [401, 403, 404, 408, 429];
+/**
+ * Does a refused result speak of the work, or of our access to it? 5xx do so only where the status said it failed:
+ * else they are fal's own trouble of the moment.
+ */
+const isVerdict = (status: number, lookError: string | null): boolean =>
+  status === 400 || status === 422 || (status >= 500 && lookError !== null);
 
 /**
  * Failed work answers with its own error status where the result would be; `lookError` is what the status said of it.
  * `null`: the answer is no verdict on the work, look again.
  */
 export const toFailure = (answer: Answer, lookError: string | null): Outcome | null => {
-  const verdict = answer.status === 400 || answer.status === 422 || (answer.status >= 500 && lookError !== null);
-  if (!verdict || notAboutTheWork.includes(answer.status)) return null;
-  const error = readError(answer.text);
-  const message = scrub(error?.message ?? lookError ?? 'the provider gave no reason');
-  if (error?.contentRejected === true) return { state: 'failed', code: 'provider_content_rejected', message };
+  if (!isVerdict(answer.status, lookError)) return null;
+  const error = readError(answer.text) ?? {
+    message: lookError ?? 'the provider gave no reason',
+    contentRejected: false,
+  };
+  const message = scrub(error.message);
+  if (error.contentRejected) return { state: 'failed', code: 'provider_content_rejected', message };
   if (answer.status < 500) return { state: 'failed', code: 'caller_invalid_request', message };
   // "You are never charged for server errors": https://docs.fal.ai/documentation/model-apis/pricing
   return { state: 'failed', code: 'provider_failed', message, chargedUsd: '0' };

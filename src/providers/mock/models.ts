@@ -1,6 +1,5 @@
 import type { Medium } from '../../domain/generation';
-import type { Capabilities, Model } from '../../domain/model';
-import type { Price } from '../../domain/pricing';
+import type { Capabilities, Model, Price } from '../../domain/model';
 
 const free = { source: 'the emulator, nothing is charged', readOn: '2026-11-21' };
 const seed = { minimum: 0, maximum: 2_147_483_647, step: 1 };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FailureCode } from '../../domain/failure';
-import type { GenerationInput, Usage } from '../../domain/generation';
+import { noUsage, type GenerationInput } from '../../domain/generation';
 import type { Model } from '../../domain/model';
 import type { Operation, Outcome, Output } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
@@ -43,7 +43,7 @@ const outputSchema = z.union([
   z.object({ text: z.string() }),
 ]);
 
-const count = z.number().nullish();
+const count = z.number().nullable().default(null);
 
 const operationSchema = z.object({
   id: z.string().min(1),
@@ -67,39 +67,38 @@ const toOutput = (output: z.infer<typeof outputSchema>): Output =>
     ? { kind: 'text', text: output.text }
     : { kind: 'url', url: output.url, contentType: output.contentType ?? null };
 
-const toUsage = (usage: z.infer<typeof operationSchema>['usage']): Usage => ({
-  inputTokens: usage?.inputTokens ?? null,
-  outputTokens: usage?.outputTokens ?? null,
-  characters: usage?.characters ?? null,
-  seconds: usage?.seconds ?? null,
-  images: usage?.images ?? null,
-});
-
 const failureCodes: Record<string, FailureCode> = {
   content_rejected: 'provider_content_rejected',
   invalid: 'caller_invalid_request',
 };
 
+type Work = z.infer<typeof operationSchema>;
+
+const toSuccess = ({ outputs, usage }: Work): Outcome => {
+  if (!outputs || outputs.length === 0) throw badResponse('succeeded without outputs');
+  return { state: 'succeeded', outputs: outputs.map(toOutput), usage: usage ?? noUsage, warnings: [] };
+};
+
+const toFailure = ({ error }: Work): Outcome => ({
+  state: 'failed',
+  code: failureCodes[error?.code ?? ''] ?? 'provider_failed',
+  message: scrub(error?.message ?? 'the provider gave no reason'),
+});
+
 /** The answer of a submit and of a look are the same. */
 export const toOutcome = (body: unknown): Outcome => {
   const parsed = operationSchema.safeParse(body);
   if (!parsed.success) throw badResponse('not an operation');
-  const { id, status, progress, outputs, error, usage } = parsed.data;
-  switch (status) {
+  const work = parsed.data;
+  switch (work.status) {
     case 'running':
-      return { state: 'pending', operation: { id }, progress: progress ?? 0 };
+      return { state: 'pending', operation: { id: work.id }, progress: work.progress ?? 0 };
+    case 'succeeded':
+      return toSuccess(work);
+    case 'failed':
+      return toFailure(work);
     case 'canceled':
       return { state: 'canceled' };
-    case 'failed':
-      return {
-        state: 'failed',
-        code: failureCodes[error?.code ?? ''] ?? 'provider_failed',
-        message: scrub(error?.message ?? 'the provider gave no reason'),
-      };
-    case 'succeeded':
-      if (outputs === null || outputs === undefined || outputs.length === 0)
-        throw badResponse('succeeded without outputs');
-      return { state: 'succeeded', outputs: outputs.map(toOutput), usage: toUsage(usage), warnings: [] };
   }
 };
 

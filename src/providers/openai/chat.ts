@@ -97,22 +97,30 @@ export const toChatOutcome = (body: unknown): Outcome => {
   });
 };
 
+const append = (completion: Completion, chunk: unknown): Completion => {
+  const parsed = chunkSchema.safeParse(chunk);
+  if (!parsed.success) throw badResponse('not a piece of a completion');
+  const { choices, usage } = parsed.data;
+  const [choice] = choices;
+  const { content = '', refusal = '' } = withoutNulls({ ...choice?.delta });
+  return {
+    content: completion.content + content,
+    refusal: completion.refusal + refusal,
+    finishReason: choice?.finish_reason ?? completion.finishReason,
+    usage: usage ?? completion.usage,
+  };
+};
+
 /** Puts the pieces together. A stream that ends without a finish reason was cut, whatever HTTP says. */
 export const collectChat = async (
   chunks: AsyncIterable<unknown>,
   onText: (delta: string) => void,
 ): Promise<Outcome> => {
-  const completion: Completion = { content: '', refusal: '', finishReason: null, usage: null };
+  let completion: Completion = { content: '', refusal: '', finishReason: null, usage: null };
   for await (const chunk of chunks) {
-    const parsed = chunkSchema.safeParse(chunk);
-    if (!parsed.success) throw badResponse('not a piece of a completion');
-    const [choice] = parsed.data.choices;
-    const text = choice?.delta?.content ?? '';
-    completion.content += text;
-    completion.refusal += choice?.delta?.refusal ?? '';
-    completion.finishReason = choice?.finish_reason ?? completion.finishReason;
-    completion.usage = parsed.data.usage ?? completion.usage;
-    if (text !== '') onText(text);
+    const next = append(completion, chunk);
+    if (next.content !== completion.content) onText(next.content.slice(completion.content.length));
+    completion = next;
   }
   if (completion.finishReason === null) throw badResponse('the stream ended before the text did');
   return toOutcome(completion);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { noUsage, type GenerationInput } from '../../domain/generation';
 import type { Model } from '../../domain/model';
 import type { Outcome } from '../provider';
-import { badResponse, readJson, readRetryAfter, refuseByStatus, type Refusal } from '../refusal';
+import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
 import { withoutNulls } from '../request-values';
 import type { Answer, Purpose } from '../transport';
 
@@ -87,13 +87,15 @@ const readReset = (headers: Record<string, string>): number | null => {
   return resets.length === 0 ? null : Math.max(...resets);
 };
 
+type ErrorBody = z.infer<typeof errorSchema>['error'];
+
+const judge = ({ code, type }: ErrorBody): Verdict | undefined => verdicts[code ?? ''] ?? verdicts[type ?? ''];
+
 export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
-  const error = errorSchema.safeParse(readJson(answer.text)).data?.error;
-  const refusal = refuseByStatus(answer, purpose, { message: error?.message ?? null, notAccepted: [503] });
-  const verdict = verdicts[error?.code ?? ''] ?? verdicts[error?.type ?? ''];
-  const retryAfterMs =
-    answer.status === 429 && verdict === undefined
-      ? (readRetryAfter(answer.headers) ?? readReset(answer.headers))
-      : readRetryAfter(answer.headers);
-  return { ...refusal, ...verdict, retryAfterMs };
+  const error: ErrorBody = errorSchema.safeParse(readJson(answer.text)).data?.error ?? {};
+  const refusal = refuseByStatus(answer, purpose, { message: error.message ?? null, notAccepted: [503] });
+  const verdict = judge(error);
+  if (verdict !== undefined) return { ...refusal, ...verdict };
+  if (answer.status !== 429) return refusal;
+  return { ...refusal, retryAfterMs: refusal.retryAfterMs ?? readReset(answer.headers) };
 };

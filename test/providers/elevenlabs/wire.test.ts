@@ -1,5 +1,5 @@
 import { readRefusal, toOutcome } from '../../../src/providers/elevenlabs/wire';
-import { makeInput } from '../../support/provider-calls';
+import { makeInput, thrownBy } from '../../support/provider-calls';
 
 const refused = (status: number, body: unknown) => ({ status, headers: {}, text: JSON.stringify(body) });
 const detail = (status: string) => ({ detail: { status, message: 'm' } });
@@ -27,7 +27,8 @@ test.each([
   ['audio/mpeg', new Uint8Array(Buffer.from('{}'))],
   [null, new Uint8Array(5)],
 ])('does not take %s for speech', (contentType, bytes) => {
-  expect(() => toOutcome({ bytes, contentType, characterCost: null }, makeInput())).toThrow(
-    expect.objectContaining({ code: 'provider_bad_response', accepted: 'unknown' }),
-  );
+  expect(thrownBy(() => toOutcome({ bytes, contentType, characterCost: null }, makeInput()))).toMatchObject({
+    code: 'provider_bad_response',
+    accepted: 'unknown',
+  });
 });

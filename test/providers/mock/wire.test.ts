@@ -1,4 +1,5 @@
 import { readRefusal, toCancellation, toOutcome } from '../../../src/providers/mock/wire';
+import { thrownBy } from '../../support/provider-calls';
 
 test('reads every terminal state', () => {
   const url = 'http://127.0.0.1/a.mp4';
@@ -18,9 +19,7 @@ test('reads every terminal state', () => {
 test.each([{}, { id: 'a' }, { id: 'a', status: 'succeeded' }, { id: 'a', status: 'succeeded', outputs: [] }, null])(
   'does not take %j for an operation',
   (body) => {
-    expect(() => toOutcome(body)).toThrow(
-      expect.objectContaining({ code: 'provider_bad_response', accepted: 'unknown' }),
-    );
+    expect(thrownBy(() => toOutcome(body))).toMatchObject({ code: 'provider_bad_response', accepted: 'unknown' });
   },
 );
 

@@ -1,5 +1,5 @@
 import { parseGoDuration, readRefusal, toChatOutcome, toImageOutcome } from '../../../src/providers/openai/wire';
-import { makeInput } from '../../support/provider-calls';
+import { makeInput, thrownBy } from '../../support/provider-calls';
 
 const refused = (status: number, error: Record<string, unknown>, headers: Record<string, string> = {}) => ({
   status,
@@ -56,11 +56,9 @@ test('warns when the text was cut', () => {
 });
 
 test.each([{}, '<html>', { choices: [] }, chat({ content: null })])('does not take %j for a completion', (body) => {
-  expect(() => toChatOutcome(body)).toThrow(
-    expect.objectContaining({ code: 'provider_bad_response', accepted: 'unknown' }),
-  );
+  expect(thrownBy(() => toChatOutcome(body))).toMatchObject({ code: 'provider_bad_response', accepted: 'unknown' });
 });
 
 test.each([{}, { data: [] }, { data: [{}] }])('does not take %j for images', (body) => {
-  expect(() => toImageOutcome(body, makeInput())).toThrow(expect.objectContaining({ code: 'provider_bad_response' }));
+  expect(thrownBy(() => toImageOutcome(body, makeInput()))).toMatchObject({ code: 'provider_bad_response' });
 });

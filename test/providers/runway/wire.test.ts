@@ -1,4 +1,5 @@
 import { readRefusal, toOutcome } from '../../../src/providers/runway/wire';
+import { thrownBy } from '../../support/provider-calls';
 
 const operation = { id: 'task-1', seconds: 5 };
 const refused = (status: number, body: unknown) => ({ status, headers: {}, text: JSON.stringify(body) });
@@ -33,7 +34,7 @@ test('reads a throttled task as waiting', () => {
 test.each([{}, '<html>', { status: 'SUCCEEDED', output: [] }, { status: 'NEW' }])(
   'does not take %j for a task',
   (body) => {
-    expect(() => toOutcome(body, operation)).toThrow(expect.objectContaining({ code: 'provider_bad_response' }));
+    expect(thrownBy(() => toOutcome(body, operation))).toMatchObject({ code: 'provider_bad_response' });
   },
 );
 

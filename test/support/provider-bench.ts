@@ -1,0 +1,122 @@
+import { setTimeout as nextLook } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import type { FailureCode } from '../../src/domain/failure';
+import type { GenerationInput } from '../../src/domain/generation';
+import { startEmulator } from '../../src/emulator/server';
+import { ProviderError, type Call, type Operation, type Outcome, type Provider } from '../../src/providers/provider';
+import { createTransport, type Transport } from '../../src/providers/transport';
+import { makeCall, makeInput, modelOf } from './provider-calls';
+
+export type Subject = {
+  create: (transport: Transport) => Provider;
+  model: string;
+  input?: Partial<GenerationInput>;
+  /** Where the emulator speaks this provider's protocol; what `P_BASE_URL` would be. */
+  basePath: string;
+  /** The answer to the submit is the result: nothing to look at or to cancel. */
+  synchronous?: boolean;
+  /** The answer is bytes without a structure to check. */
+  opaque?: boolean;
+  /** Where this provider's own error body of a status says something else than the status. */
+  codes?: Partial<Record<number, FailureCode>>;
+  /** The 5xx the provider documents as not accepted (docs: temporal.md §5). */
+  notAccepted: readonly (500 | 503)[];
+  /** What an ended answer starts with. */
+  magic: RegExp;
+};
+
+/** Longer than the emulator draws, so that only what stalls is cut. */
+const deadlineMs = 10_000;
+
+type Emulator = Awaited<ReturnType<typeof startEmulator>>;
+
+const createControl = (emulator: Emulator) => {
+  const control = async (path: string, body?: unknown): Promise<{ data: Record<string, unknown>[] }> => {
+    const response = await fetch(`${emulator.url}/__emulator/${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`the emulator refused ${path}: ${text}`);
+    return (text === '' ? {} : JSON.parse(text)) as { data: Record<string, unknown>[] };
+  };
+  return {
+    reset: async () => {
+      await control('reset', {});
+      await control('settings', { latencyScale: 0.01 });
+    },
+    setLatency: (latencyScale: number) => control('settings', { latencyScale }),
+    addFault: (fault: Record<string, unknown>) => control('faults', { times: 1, ...fault }),
+    countRequests: async (kind: 'submit' | 'poll') =>
+      (await control('requests')).data.filter((request) => request['kind'] === kind).length,
+    countPaid: async () => (await control('ledger')).data.length,
+  };
+};
+
+/** The error a call ends in. */
+export const refusalOf = async (talking: Promise<unknown>): Promise<ProviderError> => {
+  const ended: unknown = await talking.catch((thrown: unknown) => thrown);
+  if (ended instanceof ProviderError) return ended;
+  throw new Error(`not a ProviderError: ${inspect(ended)}`, { cause: ended });
+};
+
+export const operationOf = (outcome: Outcome): Operation => {
+  if (outcome.state === 'pending') return outcome.operation;
+  throw new Error(`not pending: ${inspect(outcome)}`);
+};
+
+const readOutputs = async (outcome: Outcome, transport: Transport, emulator: Emulator): Promise<Buffer[]> => {
+  if (outcome.state !== 'succeeded') throw new Error(`not succeeded: ${inspect(outcome)}`);
+  const limits = { deadlineMs, maximumBytes: 50_000_000, allowedOrigin: emulator.url };
+  return Promise.all(
+    outcome.outputs.map(async (output) => {
+      if (output.kind === 'text') return Buffer.from(output.text);
+      if (output.kind === 'bytes') return Buffer.from(output.bytes);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of (await transport.download(output.url, limits)).body) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    }),
+  );
+};
+
+/** An adapter with its real SDK in front of the emulator. */
+export const startBench = async (subject: Subject) => {
+  const emulator = await startEmulator({ port: 0 });
+  const transport = createTransport();
+  const provider = subject.create(transport);
+  await provider.prepare?.();
+  const { addFault, ...control } = createControl(emulator);
+  const model = modelOf(subject.model);
+  const call = (overrides: Partial<Call> = {}) =>
+    makeCall(`${emulator.url}${subject.basePath}`, { deadlineMs, ...overrides });
+  const check = async (operation: Operation): Promise<Outcome> => {
+    if (provider.check === undefined) throw new Error(`${provider.id} cannot look`);
+    return provider.check(model, operation, call());
+  };
+  return {
+    ...control,
+    provider,
+    model,
+    call,
+    check,
+    submit: (talked: Call = call()) => provider.submit(model, makeInput(subject.input), talked),
+    causeFault: (fault: Record<string, unknown>) => addFault({ provider: provider.id, ...fault }),
+    /** Looks until the work has ended. */
+    follow: async (outcome: Outcome): Promise<Outcome> => {
+      let seen = outcome;
+      while (seen.state === 'pending') {
+        await nextLook(20);
+        seen = await check(seen.operation);
+      }
+      return seen;
+    },
+    readOutputs: (outcome: Outcome) => readOutputs(outcome, transport, emulator),
+    stop: async () => {
+      await transport.close();
+      await emulator.close();
+    },
+  };
+};
+
+export type Bench = Awaited<ReturnType<typeof startBench>>;

@@ -1,0 +1,140 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { readStackConfig } from '../../src/config';
+import { neutralEnvironment } from '../../src/embedded/child-environment';
+import { startStack, type Stack, type StackPiece } from '../../src/embedded/stack';
+
+/** As the API answers it; tests read what they need. */
+export type Resource = {
+  id: string;
+  status: string;
+  phase: string | null;
+  provider: string | null;
+  model: string | null;
+  text: string | null;
+  error: { code: string; message: string; retryable: boolean } | null;
+  cost: { reservedUsd: string; actualUsd: string; possibleUsd: string };
+  decision: { candidates: { model: string; excluded: string | null }[] } | null;
+  attempts: {
+    number: number;
+    provider: string;
+    model: string;
+    status: string;
+    operation: string | null;
+    costUsd: string | null;
+    possibleCostUsd: string | null;
+    error: { code: string } | null;
+  }[];
+  artifacts: { index: number; contentType: string; bytes: number; sha256: string; url: string }[];
+};
+
+export type LedgerRow = { provider: string; operation: string; model: string; costUsd: string; state: string };
+
+export type TestStack = {
+  stack: Stack;
+  home: string;
+  /** Of the API, with the bootstrap key; a path or a whole URL. */
+  call(target: string, init?: { method?: string; body?: unknown; headers?: Record<string, string> }): Promise<Response>;
+  submit(body: unknown): Promise<Resource>;
+  read(id: string): Promise<Resource>;
+  /** Reads until the resource is as wanted. */
+  until(id: string, wanted: (resource: Resource) => boolean): Promise<Resource>;
+  untilEnded(id: string): Promise<Resource>;
+  fault(fault: Record<string, unknown>): Promise<void>;
+  settings(settings: Record<string, unknown>): Promise<void>;
+  /** Paid submits the emulator accepted. */
+  ledger(): Promise<LedgerRow[]>;
+  kill(name: string): void;
+  stop(): Promise<void>;
+};
+
+const isTerminal = ({ status }: Resource): boolean => ['succeeded', 'failed', 'canceled', 'expired'].includes(status);
+
+/** Asks until the answer is there. The time limit is jest's. */
+export const eventually = async <Answer>(ask: () => Promise<Answer | null | undefined | false>): Promise<Answer> => {
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null && answer !== undefined && answer !== false) return answer;
+    await pause(50);
+  }
+};
+
+export type TestStackOptions = {
+  /** SURESHOT_CONFIG; fast polling and short submits by default. */
+  settings?: string;
+  pieces?: StackPiece[];
+  environment?: Record<string, string>;
+  home?: string;
+};
+
+// short deadlines, so that a lost answer is settled in seconds; the emulator's latency is set to fit
+const quick = 'polling: { scale: 0.05 }\nsubmit: { timeoutMs: 1500 }\nreconcile: { everySeconds: 2 }\nretry: { initialSeconds: 0.1 }\n';
+
+/** The compiled processes, PostgreSQL, Temporal and the emulator, in a home of their own: what a user starts. */
+export const startTestStack = async (options: TestStackOptions = {}): Promise<TestStack> => {
+  const home = options.home ?? (await mkdtemp(path.join(tmpdir(), 'sureshot-stack-')));
+  const settingsFile = path.join(home, 'settings.yaml');
+  await writeFile(settingsFile, options.settings ?? quick);
+  const environment = {
+    ...neutralEnvironment(process.env),
+    SURESHOT_HOME: home,
+    SURESHOT_CONFIG: settingsFile,
+    PORT: '0',
+    ...options.environment,
+  };
+  const stack = await startStack({
+    config: readStackConfig(environment),
+    environment,
+    log: () => undefined,
+    ...(options.pieces && { pieces: options.pieces }),
+  });
+  return drive(stack, home, options.home === undefined);
+};
+
+const drive = (stack: Stack, home: string, temporary: boolean): TestStack => {
+  const call: TestStack['call'] = (target, { method = 'GET', body, headers = {} } = {}) =>
+    fetch(new URL(target, stack.apiUrl), {
+      method,
+      headers: { authorization: `Bearer ${stack.apiKey}`, 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  const control = async (route: string, method: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`${stack.emulatorUrl}/__emulator/${route}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`emulator: ${response.status} ${await response.text()}`);
+    return response.status === 204 ? null : response.json();
+  };
+  const read = async (id: string): Promise<Resource> => (await (await call(`/v1/generations/${id}`)).json()) as Resource;
+  const until: TestStack['until'] = (id, wanted) =>
+    eventually(async () => {
+      const resource = await read(id);
+      return wanted(resource) && resource;
+    });
+  return {
+    stack,
+    home,
+    call,
+    submit: async (body) => {
+      const response = await call('/v1/generations', { method: 'POST', body });
+      const resource = (await response.json()) as Resource;
+      if (!response.ok) throw new Error(`refused: ${JSON.stringify(resource)}`);
+      return resource;
+    },
+    read,
+    until,
+    untilEnded: (id) => until(id, isTerminal),
+    fault: async (fault) => void (await control('faults', 'POST', fault)),
+    settings: async (settings) => void (await control('settings', 'POST', settings)),
+    ledger: async () => ((await control('ledger', 'GET')) as { data: LedgerRow[] }).data,
+    kill: (name) => void process.kill(stack.pids()[name] ?? Number.NaN, 'SIGKILL'),
+    stop: async () => {
+      await stack.stop();
+      if (temporary) await rm(home, { recursive: true, force: true });
+    },
+  };
+};
