@@ -58,7 +58,7 @@ const settingsSchema = z.strictObject({
 /** What `SURESHOT_CONFIG` may set, with every default filled in. */
 export type Settings = z.output<typeof settingsSchema>;
 
-export const defaultSettings: Settings = settingsSchema.parse({});
+const defaultSettings: Settings = settingsSchema.parse({});
 
 const url = (...protocols: string[]) =>
   z.string().refine((text) => protocols.includes(URL.canParse(text) ? new URL(text).protocol : ''), {

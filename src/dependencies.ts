@@ -17,7 +17,7 @@ const poolSize = { api: 10, worker: 20 };
 
 const { version } = JSON.parse(readFileSync(path.join(__dirname, '..', 'package.json'), 'utf8')) as { version: string };
 
-export const createLogger = (config: Pick<ProcessConfig, 'logLevel'>): Logger =>
+const createLogger = (config: Pick<ProcessConfig, 'logLevel'>): Logger =>
   pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
 
 const configuredIn = (credentials: ProcessConfig['credentials']): Set<string> =>

@@ -60,7 +60,7 @@ const suggestionsFor = (request: GenerationRequest, text: string): string[] => {
 };
 
 /** From the words alone: no call, no cost, the same answer every time. */
-export const analyzeLocally = (request: GenerationRequest): Analysis => {
+const analyzeLocally = (request: GenerationRequest): Analysis => {
   const text = textOf(request.input);
   const concern = concerns.filter(([pattern]) => pattern.test(text)).map(([, reason]) => reason);
   return {

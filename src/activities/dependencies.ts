@@ -39,7 +39,7 @@ export type Dependencies = {
   logger: Logger;
 };
 
-export const configuredProviders = (dependencies: Dependencies): ReadonlySet<string> =>
+const configuredProviders = (dependencies: Dependencies): ReadonlySet<string> =>
   new Set(dependencies.providers.map(({ id }) => id).filter((id) => (dependencies.credentials[id] ?? []).length > 0));
 
 export const snapshotFor = (dependencies: Dependencies, complexity: number | null): Snapshot => ({

@@ -45,8 +45,6 @@ export const failures = {
 
 export type FailureCode = keyof typeof failures;
 
-export const isFailureCode = (code: string): code is FailureCode => Object.hasOwn(failures, code);
-
 /** What a caller, a row or a log may see of a failure. `message` is scrubbed: no key, signed URL or foreign prompt. */
 export type Failure = { code: FailureCode; message: string };
 

@@ -11,7 +11,7 @@ export type TerminalStatus = Extract<GenerationStatus, 'succeeded' | 'failed' | 
 export const isTerminal = (status: GenerationStatus): status is TerminalStatus =>
   status !== 'queued' && status !== 'running';
 
-export const phases = [
+const phases = [
   'analyzing',
   'choosing',
   'waiting_for_capacity',
@@ -22,7 +22,7 @@ export const phases = [
 ] as const;
 export type Phase = (typeof phases)[number];
 
-export const attemptStatuses = [
+const attemptStatuses = [
   'planned',
   'submitting',
   'submitted',

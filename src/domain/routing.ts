@@ -28,7 +28,7 @@ const isListed = (model: Model, names: readonly string[]): boolean =>
   names.some((name) => isNamed(model, name) || model.provider === name);
 
 /** The models a request names, before anything is ruled out. An exact id is one; `allow` adds its fallbacks. */
-export const namedModels = (request: GenerationRequest, models: readonly Model[]): Model[] => {
+const namedModels = (request: GenerationRequest, models: readonly Model[]): Model[] => {
   const ofMedium = models.filter((model) => model.medium === request.medium);
   const fromProvider = ofMedium.filter((model) => request.provider === null || model.provider === request.provider);
   if (request.model === 'auto') {

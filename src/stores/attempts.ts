@@ -227,7 +227,7 @@ export const untakeAttempt = (database: Database, key: AttemptKey, epoch: number
   }).then(() => undefined);
 
 /** Writes `patch` if the row is still as `when` wants it; `null` when it is not. */
-export const recordIf = (
+const recordIf = (
   database: Database,
   key: AttemptKey,
   { when, patch }: { when: (attempt: AttemptRow) => boolean; patch: AttemptPatch },
