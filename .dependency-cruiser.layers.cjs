@@ -98,7 +98,11 @@ module.exports = {
       { path: '^src/[^/]+/' },
       { path: '^src/[^/]+\\.ts$', pathNot: '^src/config\\.ts$' },
     ),
-    never('generated-code-stays-in-stores', { path: '^src/', pathNot: '^src/stores/' }, { path: '^src/stores/generated/' }),
+    never(
+      'generated-code-stays-in-stores',
+      { path: '^src/', pathNot: '^src/stores/' },
+      { path: '^src/stores/generated/' },
+    ),
     never('no-cycles', { path: '^src/', pathNot: '^src/stores/generated/' }, { circular: true }),
     never('no-orphans', { orphan: true, path: '^src/', pathNot: '^src/stores/generated/' }, {}),
     never('everything-resolves', { path: '^src/' }, { couldNotResolve: true }),
@@ -107,6 +111,9 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: ['node_modules', '^src/stores/generated'] },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'import', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['require', 'node', 'import', 'default', 'types'],
+    },
   },
 };

@@ -11,7 +11,9 @@ module.exports = {
     }),
     reaches('domain-reaches-nothing', '^src/domain/', { pathNot: '^src/domain/' }),
     // the API never calls a provider
-    reaches('api-reaches-no-provider', '^src/api/', { path: '^src/providers/([^/]+/(wire|index)|index|transport|download)\\.ts$' }),
+    reaches('api-reaches-no-provider', '^src/api/', {
+      path: '^src/providers/([^/]+/(wire|index)|index|transport|download)\\.ts$',
+    }),
   ],
   options: { ...options, tsPreCompilationDeps: false },
 };

@@ -119,9 +119,9 @@ export default defineConfig(
     files: ['bench/**/*.ts', 'test/replay/export-history.ts'],
     rules: { 'no-console': 'off', 'no-restricted-properties': 'off' },
   },
-  // loaded by a tool that asks for a default export
+  // a tool asks for a default export
   {
-    files: ['*.config.ts', 'test/support/global-setup.ts', 'test/support/global-teardown.ts'],
+    files: ['*.config.ts', 'test/support/global-{setup,teardown}.ts', '**/*.d.ts'],
     rules: { 'no-restricted-syntax': ['error', ...house] },
   },
 );

@@ -30,7 +30,6 @@ void runInTerminal(async ({ log, stopped, hastened }) => {
   const config = readStackConfig(environment);
   const stack = await startStack({ config, environment, log, temporalUiPort, stopped, hastened });
   printBanner(config, stack, log);
-  stopped.addEventListener('abort', () => log('stopping …'));
   const failure = await stack.ended;
   if (failure) throw failure;
   log('stopped');

@@ -15,7 +15,7 @@ const files: Record<string, string> = {
   'src/domain/money.ts': "import 'zod';",
   'src/domain/round.ts': "import './money';",
   'src/providers/provider.ts': "import type {} from 'pg'; export type Provider = string;",
-  'src/providers/transport.ts': "export const send = 1;",
+  'src/providers/transport.ts': 'export const send = 1;',
   'src/providers/fal/index.ts': "import '../runway/wire';",
   'src/providers/fal/wire.ts': "import 'pino';",
   'src/providers/runway/wire.ts': "import '@fal-ai/client';",
@@ -28,7 +28,8 @@ const files: Record<string, string> = {
   'src/activities/index.ts': "import 'openai'; import pino from 'pino'; import '../stores/generated/client'; pino();",
   'src/workflows/index.ts': "import type { Plan } from '../stores/attempts'; export const plan = (): Plan => '';",
   'src/workflows/generate.ts': "import '../activities'; import 'node:fs'; import '../main';",
-  'src/api/app.ts': "import '../workflows'; import '../providers/fal'; import './missing'; import '../providers/transport';",
+  'src/api/app.ts':
+    "import '../workflows'; import '../providers/fal'; import './missing'; import '../providers/transport';",
   'src/embedded/stack.ts': "import '../stores/attempts';",
   'src/emulator/server.ts': "import type { Provider } from '../providers/provider'; export type Served = Provider;",
   'src/cli/main.ts': "import '../domain/money';",

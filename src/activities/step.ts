@@ -28,6 +28,7 @@ export const comeBackLater = (
   ApplicationFailure.create({
     type,
     message: `again in ${delayMs} ms`,
-    nextRetryDelay: delayMs,
+    // the server takes a delay of nothing for "do not retry"
+    nextRetryDelay: Math.max(1, Math.round(delayMs)),
     category: ApplicationFailureCategory.BENIGN,
   });

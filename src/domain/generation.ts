@@ -11,29 +11,19 @@ export type TerminalStatus = Extract<GenerationStatus, 'succeeded' | 'failed' | 
 export const isTerminal = (status: GenerationStatus): status is TerminalStatus =>
   status !== 'queued' && status !== 'running';
 
-const phases = [
-  'analyzing',
-  'choosing',
-  'waiting_for_capacity',
-  'submitting',
-  'polling',
-  'storing',
-  'needs_attention',
-] as const;
-export type Phase = (typeof phases)[number];
+export type Phase =
+  'analyzing' | 'choosing' | 'waiting_for_capacity' | 'submitting' | 'polling' | 'storing' | 'needs_attention';
 
-const attemptStatuses = [
-  'planned',
-  'submitting',
-  'submitted',
-  'succeeded',
-  'failed',
-  'canceled',
-  'rejected',
-  'ambiguous',
-  'superseded',
-] as const;
-export type AttemptStatus = (typeof attemptStatuses)[number];
+export type AttemptStatus =
+  | 'planned'
+  | 'submitting'
+  | 'submitted'
+  | 'succeeded'
+  | 'failed'
+  | 'canceled'
+  | 'rejected'
+  | 'ambiguous'
+  | 'superseded';
 
 export const strategies = ['balanced', 'cost', 'speed', 'quality'] as const;
 export type Strategy = (typeof strategies)[number];

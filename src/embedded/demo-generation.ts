@@ -5,9 +5,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DemoDisplay } from './demo-display';
-import type { PlannedGeneration } from './demo-plan';
 
 export type DemoAccess = { apiUrl: string; apiKey: string; outputFolder: string; stopped: AbortSignal };
+
+export type PlannedGeneration = {
+  label: string;
+  body: { medium: string; model?: string; input: Record<string, unknown> };
+};
 
 /** Of the API's resource what the demo shows. */
 type Generation = {

@@ -1,14 +1,9 @@
 import { parseArgs } from 'node:util';
-import type { DemoAccess } from './demo-generation';
+import type { DemoAccess, PlannedGeneration } from './demo-generation';
 import { StackError } from './stack-error';
 
 /** What the command line asks for. Null: the demo's own choice. */
 export type DemoArguments = { medium: string | null; prompt: string | null; all: boolean };
-
-export type PlannedGeneration = {
-  label: string;
-  body: { medium: string; model?: string; input: Record<string, unknown> };
-};
 
 const prompts: Readonly<Record<string, string>> = {
   video: 'a paper boat drifting down a rainy street at dusk',

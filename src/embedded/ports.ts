@@ -10,7 +10,7 @@ const probePort = (port: number, host: string): Promise<string> =>
     probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve('')));
   });
 
-export const isPortFree = async (port: number): Promise<boolean> => (await probePort(port, '127.0.0.1')) === '';
+const isPortFree = async (port: number): Promise<boolean> => (await probePort(port, '127.0.0.1')) === '';
 
 // Below every system's range for outgoing connections (Linux from 32768): a kept port must still be free after a crash.
 const lowestPort = 20_000;

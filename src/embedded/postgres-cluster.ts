@@ -41,17 +41,27 @@ const realFolder = (link: string): string => {
   }
 };
 
-/** Removed homes cannot take data with them that lies elsewhere: each folder names its home, and this looks whether it is still there. */
+/** One made a moment ago may not be linked to yet. */
+const youngestStaleMs = 60_000;
+
+/** Removed homes cannot take data with them that lies elsewhere: each folder names its home, and is only kept while that leads to it. */
+const isStale = (folder: string): boolean => {
+  try {
+    if (Date.now() - fs.statSync(`${folder}.home`).mtimeMs < youngestStaleMs) return false;
+    const link = clusterLink(fs.readFileSync(`${folder}.home`, 'utf8'));
+    return fs.readlinkSync(link) !== folder;
+  } catch (error) {
+    return errorCode(error) === 'ENOENT';
+  }
+};
+
 const makeOutside = (home: string): string => {
   const outside = path.join(publicFolder(), 'clusters');
   fs.mkdirSync(outside, { recursive: true });
   fs.chmodSync(outside, 0o755);
-  for (const name of fs.readdirSync(outside).filter((entry) => entry.endsWith('.home'))) {
-    const folder = path.join(outside, path.basename(name, '.home'));
-    const owner = clusterLink(fs.readFileSync(path.join(outside, name), 'utf8'));
-    if (fs.lstatSync(owner, { throwIfNoEntry: false })?.isSymbolicLink() && fs.readlinkSync(owner) === folder) continue;
-    fs.rmSync(folder, { recursive: true, force: true });
-    fs.rmSync(path.join(outside, name));
+  const folders = fs.readdirSync(outside).filter((name) => !name.endsWith('.home'));
+  for (const stale of folders.map((name) => path.join(outside, name)).filter(isStale)) {
+    for (const file of [stale, `${stale}.home`]) fs.rmSync(file, { recursive: true, force: true });
   }
   const folder = path.join(outside, randomUUID());
   fs.writeFileSync(`${folder}.home`, home);

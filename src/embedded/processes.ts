@@ -82,7 +82,7 @@ export const killGroup = (leader: number): void => {
 
 const pollMs = 25;
 
-export const waitUntilGone = async (identity: ProcessIdentity, timeoutMs: number): Promise<boolean> => {
+const waitUntilGone = async (identity: ProcessIdentity, timeoutMs: number): Promise<boolean> => {
   const deadline = Date.now() + timeoutMs;
   while (isAlive(identity)) {
     if (Date.now() > deadline) return false;

@@ -21,11 +21,14 @@ const explain = (error: unknown): { lines: string; exitCode: number } => {
   return { lines: `unexpected: ${(error as Error | undefined)?.message ?? String(error)}`, exitCode: 1 };
 };
 
-const handleSignals = (): Omit<Terminal, 'log'> => {
+const handleSignals = (log: Log): Omit<Terminal, 'log'> => {
   const stopped = new AbortController();
   const hastened = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => (stopped.signal.aborted ? hastened : stopped).abort());
+    process.on(signal, () => {
+      if (!stopped.signal.aborted) log(`stopping (${signal}) …`);
+      (stopped.signal.aborted ? hastened : stopped).abort();
+    });
   }
   // A closed terminal must not kill us before our children are stopped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -34,8 +37,8 @@ const handleSignals = (): Omit<Terminal, 'log'> => {
 
 /** What a main consists of: its work, whose result is the exit code, and every failure as one message without a stack. */
 export const runInTerminal = async (work: (terminal: Terminal) => Promise<number>): Promise<void> => {
-  const signals = handleSignals();
   const log: Log = (line) => void process.stdout.write(`${line}\n`);
+  const signals = handleSignals(log);
   try {
     process.exitCode = await work({ ...signals, log });
   } catch (error) {

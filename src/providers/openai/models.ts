@@ -1,5 +1,4 @@
-import type { Capabilities, Model } from '../../domain/model';
-import type { Rate } from '../../domain/pricing';
+import type { Capabilities, Model, Rate } from '../../domain/model';
 
 const readOn = '2026-11-21';
 
