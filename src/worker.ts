@@ -14,6 +14,12 @@ runProcess(async () => {
   routeTemporalLog(dependencies);
   const { connectionOptions, namespace = 'default' } = config.temporal;
   const connection = await NativeConnection.connect(connectionOptions);
+  // loading an SDK takes up to seconds: better now than in the middle of a send
+  await Promise.all(
+    dependencies.providers
+      .filter(({ id }) => dependencies.credentials[id]?.length)
+      .map((provider) => provider.prepare?.()),
+  );
   const workers = await createWorkers(dependencies, {
     connection,
     namespace,

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Dependencies } from './dependencies';
 
-const everyMs = 2_000;
+const everyMs = 1_000;
 
 /** Lets the server notice within seconds that this worker has died. Carries no details: the ledger holds the state. */
 export const withHeartbeat = async <Result>(work: () => Promise<Result>): Promise<Result> => {

@@ -2,6 +2,7 @@ import { retryDelayMs } from '../domain/backoff';
 import { fillDefaults } from '../domain/capabilities';
 import type { AttemptStep } from '../domain/attempt-step';
 import { failures } from '../domain/failure';
+import type { GenerationInput } from '../domain/generation';
 import type { Model } from '../domain/model';
 import { alternativeTo } from '../domain/next-attempt';
 import { pollDelayMs } from '../domain/polling';
@@ -18,13 +19,21 @@ import {
   type AttemptRow,
   type Take,
 } from '../stores/attempts';
+import { readGeneration, readInput } from '../stores/generations';
 import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
 import { persist, withHeartbeat } from './heartbeat';
 import { costOf, keepOutputs } from './results';
 import { comeBackLater, stepOf } from './step';
 
 /** Everything one submit is made with. */
-type Sending = { key: AttemptKey; provider: Provider; model: Model; credential: Credential; deadlineMs: number };
+type Sending = {
+  key: AttemptKey;
+  provider: Provider;
+  model: Model;
+  credential: Credential;
+  input: GenerationInput;
+  deadlineMs: number;
+};
 
 type Taken = Extract<Take, { kind: 'taken' }>;
 type Unresolved = Extract<Take, { kind: 'unresolved' }>;
@@ -35,13 +44,20 @@ const worthWaitingMs = 20_000;
 /** A take that has not led to a send after this long is given back: the time others wait for an answer starts with it. */
 const staleTakeMs = 3_000;
 
-const settingsFor = (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Sending | null => {
+const prepareSending = async (
+  dependencies: Dependencies,
+  key: AttemptKey,
+  attempt: AttemptRow,
+): Promise<Sending | null> => {
+  const { database } = dependencies;
   const provider = findProvider(dependencies, attempt.provider);
   const model = findModel(dependencies, attempt.model);
   const credential = findCredential(dependencies, attempt);
   // providers without `check` answer with the result: their call lasts as long as the work
   const deadlineMs = provider.check ? dependencies.settings.submitTimeoutMs : model.maximumSeconds * 1000;
-  return credential && { key, provider, model, credential, deadlineMs };
+  if (!credential) return null;
+  const input = fillDefaults(model, await readInput(database, await readGeneration(database, key.generationId)));
+  return { key, provider, model, credential, input, deadlineMs };
 };
 
 const callFor = (sending: Sending, key: AttemptKey): Call & { requestId: () => string | null } => {
@@ -61,7 +77,8 @@ const callFor = (sending: Sending, key: AttemptKey): Call & { requestId: () => s
  */
 export const submitAttempt = async (dependencies: Dependencies, key: AttemptKey): Promise<AttemptStep> => {
   const attempt = await readAttempt(dependencies.database, key);
-  const sending = settingsFor(dependencies, key, attempt);
+  // all that takes time comes before the take: from there on others count the time until they may ask
+  const sending = await prepareSending(dependencies, key, attempt);
   if (!sending) return withoutKey(dependencies, key, attempt);
   const startedAt = performance.now();
   const take = await takeAttempt(dependencies.database, key, {
@@ -108,8 +125,7 @@ const end = async (
 };
 
 const send = async (dependencies: Dependencies, sending: Sending, take: Taken): Promise<AttemptStep> => {
-  const { key, provider, model } = sending;
-  const input = fillDefaults(model, take.generation.request.input);
+  const { key, provider, model, input } = sending;
   const call = callFor(sending, key);
   let outcome: Outcome;
   try {
@@ -188,7 +204,11 @@ const refused = async (
     { attempt: traceOf(sending.key), code: error.code, accepted: error.accepted },
     error.message,
   );
-  if (error.accepted === 'unknown') return lost(dependencies, sending.key, error.message);
+  if (error.accepted === 'unknown') {
+    // left as `submitting`: the next entry asks the provider, once no answer can come any more
+    if (sending.provider.find) throw comeBackLater('not_settled', 1_000);
+    return lost(dependencies, sending.key, error.message);
+  }
   const { retry } = dependencies.settings;
   const limited = error.code === 'provider_rate_limited';
   const failuresSoFar = take.attempt.submitErrors + 1;
@@ -237,7 +257,7 @@ const settleUnknown = async (
   const credential = findCredential(dependencies, subject);
   const call = callFor({ ...sending, ...(credential && { credential }) }, subjectKey);
   const found = provider.find ? await provider.find(model, subject.sentAt ?? subject.startedAt, call) : 'unknown';
-  if (found === 'unknown') await lost(dependencies, subjectKey, 'its sender died, and this provider cannot be asked');
+  if (found === 'unknown') await lost(dependencies, subjectKey, 'nobody recorded one, and the provider cannot tell');
   else if (found === 'absent')
     await recordNotAccepted(database, subjectKey, {
       code: 'provider_server_error',

@@ -4,7 +4,7 @@ import { SureshotError, type Violation } from '../domain/failure';
 import { isTerminal, type GenerationRequest } from '../domain/generation';
 import type { Model } from '../domain/model';
 import { admit, followSuccessor } from '../domain/routing';
-import { createGeneration, findGeneration, type GenerationRow } from '../stores/generations';
+import { createGeneration, findByIdempotencyKey, findGeneration, type GenerationRow } from '../stores/generations';
 import { principalOf } from './authenticate';
 import { canonicalJson } from './canonical-json';
 import type { ApiDependencies } from './dependencies';
@@ -30,8 +30,10 @@ const findUnknownNames = ({ provider, routing }: GenerationRequest, catalogue: r
 };
 
 /** Refused here: what no configured model can do. Which one does it is decided by the workflow. */
-const readRequest = ({ catalogue, configured, clock }: ApiDependencies, body: unknown): GenerationRequest => {
-  const parsed = parseBody(generationSchema, body);
+const admitRequest = (
+  { catalogue, configured, clock }: ApiDependencies,
+  parsed: GenerationRequest,
+): GenerationRequest => {
   const violations = findUnknownNames(parsed, catalogue);
   if (violations.length > 0)
     throw new SureshotError('caller_invalid_request', 'the request names what there is not', { violations });
@@ -62,18 +64,34 @@ const answer = (response: Response, row: GenerationRow, temporalUiUrl: string | 
   response.status(status).location(pathOf(row.id)).json(toGenerationResource(row, temporalUiUrl));
 };
 
+type Accepting = { tenantId: string; parsed: GenerationRequest; requestHash: string; idempotencyKey: string | null };
+
+/** A known key is answered before anything else is asked: its model may have been retired since. */
+const accept = async (
+  dependencies: ApiDependencies,
+  accepting: Accepting,
+): Promise<{ id: string; created: boolean }> => {
+  const { database, newId, workflows } = dependencies;
+  const { tenantId, parsed, requestHash, idempotencyKey } = accepting;
+  const key = idempotencyKey === null ? null : { tenantId, idempotencyKey, requestHash };
+  const earlier = key && (await findByIdempotencyKey(database, key));
+  if (earlier !== null) return { id: earlier, created: false };
+  const request = admitRequest(dependencies, parsed);
+  const accepted = await createGeneration(database, { id: newId(), tenantId, request, requestHash, idempotencyKey });
+  if (accepted.created) workflows.start({ id: accepted.id, tenantId, medium: request.medium });
+  return accepted;
+};
+
 export const answerCreate =
   (dependencies: ApiDependencies): RequestHandler =>
   async (request, response) => {
-    const { database, newId, workflows, temporalUiUrl } = dependencies;
+    const { database, temporalUiUrl } = dependencies;
     const { tenantId } = principalOf(response);
     const idempotencyKey = readIdempotencyKey(request);
-    const generation = readRequest(dependencies, request.body);
+    const parsed = parseBody(generationSchema, request.body);
     const requestHash = hashBody(request.body);
-    const input = { id: newId(), tenantId, request: generation, requestHash, idempotencyKey };
-    const { id, created } = await createGeneration(database, input);
-    if (created) workflows.start({ id, tenantId, medium: generation.medium });
-    else response.set('Idempotency-Replayed', 'true');
+    const { id, created } = await accept(dependencies, { tenantId, parsed, requestHash, idempotencyKey });
+    if (!created) response.set('Idempotency-Replayed', 'true');
 
     const seconds = readWaitSeconds(request.get('Prefer'));
     if (seconds !== null) response.set('Preference-Applied', `wait=${seconds}`);

@@ -2,14 +2,13 @@ import { noUsage, type GenerationInput } from '../domain/generation';
 import { failures, type Failure } from '../domain/failure';
 import { addMoney, zero, type Money } from '../domain/money';
 import type { GenerationRow } from '../stores/generations';
-import { decodedBytes } from './image-input';
 
 type AttemptRow = GenerationRow['attempts'][number];
 
 /** What the caller sent, without sending its bytes back. */
 const echoInput = (input: GenerationInput): object => ({
   ...input,
-  image: input.image && { contentType: input.image.contentType, bytes: decodedBytes(input.image.base64) },
+  image: input.image && { contentType: input.image.contentType, bytes: input.image.bytes },
 });
 
 const echoError = (error: Failure | null): object | null =>

@@ -7,7 +7,7 @@ const highestBytes = 5 * 1024 * 1024;
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** Of canonical base64, without decoding it. */
-export const decodedBytes = (encoded: string): number => {
+const decodedBytes = (encoded: string): number => {
   const padding = encoded.endsWith('==') ? 2 : encoded.endsWith('=') ? 1 : 0;
   return (encoded.length / 4) * 3 - padding;
 };
@@ -26,10 +26,12 @@ const encoded = z
   .refine((value) => value.length % 4 === 0 && base64.test(value), { error: 'must be base64', abort: true })
   .refine((value) => decodedBytes(value) <= highestBytes, { error: 'must have at most 5 MB when decoded' });
 
-const inline = strict({ base64: encoded, contentType: choice(contentTypes) }).refine(
-  (image) => startsAs[image.contentType](Buffer.from(image.base64.slice(0, 16), 'base64')),
-  { error: ({ input }) => `must start as ${(input as MediaInput).contentType} does`, path: ['base64'] },
-);
+const inline = strict({ base64: encoded, contentType: choice(contentTypes) })
+  .refine((image) => startsAs[image.contentType](Buffer.from(image.base64.slice(0, 16), 'base64')), {
+    error: ({ input }) => `must start as ${(input as MediaInput).contentType} does`,
+    path: ['base64'],
+  })
+  .transform((image): MediaInput => ({ ...image, bytes: decodedBytes(image.base64) }));
 
 const laterForms = ['url', 'upload', 'generation'];
 

@@ -59,6 +59,11 @@ const checkImage: Check = (capabilities, input) => {
   return capabilities.from.includes('text') ? null : 'is required: this model starts from an image';
 };
 
+const checkAspectRatio: Check = (capabilities, input) => {
+  const fromText = input.image === null ? capabilities.aspectRatiosFromText : undefined;
+  return listed(({ aspectRatios }) => fromText ?? aspectRatios, 'aspectRatio')(capabilities, input);
+};
+
 const checkSize: Check = (capabilities, input) => {
   const rule = capabilities.sizes;
   if (input.size === null) return null;
@@ -89,7 +94,7 @@ const checks: readonly (readonly [keyof GenerationInput, Check])[] = [
   ['prompt', checkPrompt],
   ['image', checkImage],
   ['durationSeconds', listed((model) => model.durationsSeconds, 'durationSeconds')],
-  ['aspectRatio', listed((model) => model.aspectRatios, 'aspectRatio')],
+  ['aspectRatio', checkAspectRatio],
   ['resolution', listed((model) => model.resolutions, 'resolution')],
   ['size', checkSize],
   ['quality', listed((model) => model.qualities, 'quality')],

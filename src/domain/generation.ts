@@ -31,8 +31,11 @@ export type Strategy = (typeof strategies)[number];
 export const ambiguityPolicies = ['auto', 'hold', 'fail_over', 'resubmit'] as const;
 export type AmbiguityPolicy = (typeof ambiguityPolicies)[number];
 
-/** Bytes as base64 in a request. At most 5 MB decoded. */
-export type MediaInput = { base64: string; contentType: string };
+/**
+ * Bytes as base64 in a request, at most 5 MB decoded (`bytes`). The base64 is empty wherever a generation is read for
+ * anything but its submit.
+ */
+export type MediaInput = { base64: string; contentType: string; bytes: number };
 
 export type Message = { role: 'system' | 'user' | 'assistant'; content: string };
 

@@ -239,8 +239,6 @@ const recordIf = (
     return write(transaction, generation, { key, patch });
   });
 
-export type Answer = { operation?: { id: string }; providerRequestId: string | null };
-
 /** Also from `ambiguous`: an answer that arrives late is still the answer. */
 const awaitsAnswer = (attempt: AttemptRow): boolean =>
   attempt.status === 'submitting' || (attempt.status === 'ambiguous' && attempt.supersededBy === null);
@@ -251,18 +249,24 @@ export const recordSubmitted = (
   key: AttemptKey,
   answer: { operation: { id: string }; providerRequestId: string | null },
 ): Promise<AttemptRow | null> =>
-  recordIf(database, key, {
-    when: awaitsAnswer,
-    patch: {
-      status: 'submitted',
-      operationId: answer.operation.id,
-      operation: answer.operation,
-      providerRequestId: answer.providerRequestId,
-      submittedAt: new Date(),
-      errorCode: null,
-      errorMessage: null,
-      possibleCostUsd: null,
-    },
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    if (!awaitsAnswer(attempt)) return null;
+    await publish(transaction, generation, { phase: 'polling' });
+    return write(transaction, generation, {
+      key,
+      patch: {
+        status: 'submitted',
+        operationId: answer.operation.id,
+        operation: answer.operation as Prisma.InputJsonObject,
+        providerRequestId: answer.providerRequestId,
+        submittedAt: generation.now,
+        errorCode: null,
+        errorMessage: null,
+        possibleCostUsd: null,
+      },
+    });
   });
 
 export type Result = {
@@ -293,8 +297,8 @@ export const recordSucceeded = (database: Database, key: AttemptKey, result: Res
         costUsd: result.costUsd,
         possibleCostUsd: result.costUsd === null ? attempt.estimatedUsd : null,
         ...(result.providerRequestId !== null && { providerRequestId: result.providerRequestId }),
-        submittedAt: attempt.submittedAt ?? new Date(),
-        endedAt: new Date(),
+        submittedAt: attempt.submittedAt ?? generation.now,
+        endedAt: generation.now,
       },
     });
   });
@@ -322,7 +326,7 @@ export const recordEnding = (database: Database, key: AttemptKey, ending: Ending
         errorMessage: ending.code === null ? null : ending.message,
         costUsd: ending.costUsd,
         possibleCostUsd: ending.costUsd === null ? attempt.estimatedUsd : null,
-        endedAt: new Date(),
+        endedAt: generation.now,
       },
     });
   });

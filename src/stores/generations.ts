@@ -3,6 +3,7 @@ import type {
   Analysis,
   AttemptView,
   Decision,
+  GenerationInput,
   GenerationRequest,
   GenerationStatus,
   Medium,
@@ -50,28 +51,47 @@ export type NewGeneration = {
   idempotencyKey: string | null;
 };
 
+const withoutImageBytes = (request: GenerationRequest): { request: GenerationRequest; imageBase64: string | null } => {
+  const { image } = request.input;
+  if (image === null) return { request, imageBase64: null };
+  return {
+    request: { ...request, input: { ...request.input, image: { ...image, base64: '' } } },
+    imageBase64: image.base64,
+  };
+};
+
 /** Inserts, or returns what the same key and body made before. The commit of this row is the promise to finish it. */
 export const createGeneration = async (
   database: Database,
   generation: NewGeneration,
 ): Promise<{ id: string; created: boolean }> => {
-  const { id, tenantId, request, requestHash, idempotencyKey } = generation;
+  const { id, tenantId, requestHash, idempotencyKey } = generation;
+  const { request, imageBase64 } = withoutImageBytes(generation.request);
   const inserted = await database.$executeRaw`
     INSERT INTO generations
-      (id, tenant_id, medium, request, request_hash, idempotency_key, "user", metadata, tags, warnings, deadline_at)
-    VALUES (${id}, ${tenantId}, ${request.medium}, ${JSON.stringify(request)}::jsonb, ${requestHash}, ${idempotencyKey},
+      (id, tenant_id, medium, request, image_base64, request_hash, idempotency_key, "user", metadata, tags, warnings, deadline_at)
+    VALUES (${id}, ${tenantId}, ${request.medium}, ${JSON.stringify(request)}::jsonb, ${imageBase64}, ${requestHash}, ${idempotencyKey},
       ${request.user}, ${JSON.stringify(request.metadata)}::jsonb, ${request.tags}, '{}',
       now() + make_interval(secs => ${request.deadlineSeconds}))
     ON CONFLICT (tenant_id, idempotency_key) DO NOTHING`;
   if (inserted === 1 || idempotencyKey === null) return { id, created: true };
-  const earlier = await database.generation.findUniqueOrThrow({
+  const earlier = await findByIdempotencyKey(database, { tenantId, idempotencyKey, requestHash });
+  if (earlier === null) throw new Error('the generation of this idempotency key has gone');
+  return { id: earlier, created: false };
+};
+
+/** The id that this key made before; `null` when it is new. Throws when it came with another body. */
+export const findByIdempotencyKey = async (
+  database: Database,
+  { tenantId, idempotencyKey, requestHash }: { tenantId: string; idempotencyKey: string; requestHash: string },
+): Promise<string | null> => {
+  const earlier = await database.generation.findUnique({
     where: { tenantId_idempotencyKey: { tenantId, idempotencyKey } },
     select: { id: true, requestHash: true },
   });
-  if (earlier.requestHash !== requestHash) {
+  if (earlier && earlier.requestHash !== requestHash)
     throw new SureshotError('caller_idempotency_key_reused', 'this Idempotency-Key came with another body before');
-  }
-  return { id: earlier.id, created: false };
+  return earlier?.id ?? null;
 };
 
 const time = (column: string) => Prisma.raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
@@ -188,6 +208,14 @@ export const lockGeneration = async (transaction: Transaction, id: string): Prom
     SELECT ${columns} FROM generations WHERE id = ${id} FOR UPDATE`;
   if (!rows[0]) throw new SureshotError('caller_not_found', `no generation ${id}`);
   return rows[0];
+};
+
+/** The input as it is sent, with the bytes of its image. */
+export const readInput = async (database: Database, { id, request }: LockedGeneration): Promise<GenerationInput> => {
+  const { image } = request.input;
+  if (image === null) return request.input;
+  const { imageBase64 } = await database.generation.findUniqueOrThrow({ where: { id }, select: { imageBase64: true } });
+  return { ...request.input, image: { ...image, base64: imageBase64 ?? '' } };
 };
 
 /** Without a lock, for steps that only look. */

@@ -31,7 +31,7 @@ export const submitTo = (named: Named) =>
     taskQueue: taskQueues.providers,
     summary: summary('submit', named),
     startToCloseTimeout: submitTimeout,
-    heartbeatTimeout: '10 seconds',
+    heartbeatTimeout: '6 seconds',
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
   }).submitAttempt;
 
@@ -56,7 +56,7 @@ export const transferFrom = (named: Named) =>
     summary: summary('store', named),
     startToCloseTimeout: '1 hour',
     scheduleToCloseTimeout: '7 days',
-    heartbeatTimeout: '10 seconds',
+    heartbeatTimeout: '6 seconds',
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
   }).storeArtifacts;
 

@@ -64,9 +64,13 @@ describe('the worker is killed', () => {
 
   test('before the provider got the request: it is sent once, by the next worker', async () => {
     const known = await system.ledger();
+    const mockSubmits = async (): Promise<number> =>
+      (await system.requests()).filter(({ provider, kind }) => provider === 'mock' && kind === 'submit')
+        .length;
+    const seen = await mockSubmits();
     await system.fault({ provider: 'mock', operation: 'submit', kind: 'stall_headers', accepted: false });
     const { id } = await system.submit({ medium: 'video', model: 'mock/video', input: { prompt: 'a late film' } });
-    await system.until(id, ({ attempts }) => attempts[0]?.status === 'submitting');
+    await eventually(async () => (await mockSubmits()) === seen + 1);
     await replaceWorker();
     expect(await system.untilEnded(id)).toMatchObject({ status: 'succeeded', attempts: [{ number: 1 }] });
     expect(await submitsOf('video', known)).toHaveLength(1);
@@ -76,7 +80,11 @@ describe('the worker is killed', () => {
 describe('another process is killed', () => {
   test.each(['temporal', 'api', 'emulator', 'postgres'])('%s: what was accepted is finished', async (name) => {
     const known = await system.ledger();
-    const { id } = await system.submit({ medium: 'video', model: 'runway/gen4.5', input: { prompt: `a storm over ${name}` } });
+    const { id } = await system.submit({
+      medium: 'video',
+      model: 'runway/gen4.5',
+      input: { prompt: `a storm over ${name}` },
+    });
     await system.until(id, ({ phase }) => phase === 'polling');
     system.kill(name);
     const resource = await eventually(async () => {

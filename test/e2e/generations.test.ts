@@ -23,7 +23,11 @@ describe('one generation of each medium', () => {
   test.each(cases)('%s goes from request to stored bytes that match their hash', async (medium, prompt, type) => {
     const { id } = await system.submit({ medium, input: { prompt } });
     const resource = await system.untilEnded(id);
-    expect(resource).toMatchObject({ status: 'succeeded', error: null, attempts: [{ number: 1, status: 'succeeded' }] });
+    expect(resource).toMatchObject({
+      status: 'succeeded',
+      error: null,
+      attempts: [{ number: 1, status: 'succeeded' }],
+    });
     const [artifact] = resource.artifacts;
     expect(artifact?.contentType).toEqual(typeof type === 'string' ? type : expect.stringMatching(type));
     const bytes = await download(artifact?.url ?? '');
@@ -33,7 +37,11 @@ describe('one generation of each medium', () => {
   });
 
   test('what it cost is what the provider booked', async () => {
-    const { id } = await system.submit({ medium: 'video', model: 'fal/veo3.1', input: { prompt: 'the sea at noon', audio: false } });
+    const { id } = await system.submit({
+      medium: 'video',
+      model: 'fal/veo3.1',
+      input: { prompt: 'the sea at noon', audio: false },
+    });
     const { attempts, cost } = await system.untilEnded(id);
     const booked = (await system.ledger()).find(({ operation }) => operation === attempts[0]?.operation);
     expect(Number(cost.actualUsd)).toBe(Number(booked?.costUsd));
@@ -45,7 +53,12 @@ describe('failover', () => {
   test('goes to the next candidate when the provider fails the work, and tells the chain', async () => {
     await system.fault({ provider: 'runway', kind: 'failed' });
     const routing = { allow: ['fal/veo3.1'], maxCostUsd: 10 };
-    const { id } = await system.submit({ medium: 'video', model: 'runway/gen4.5', input: { prompt: 'a kite' }, routing });
+    const { id } = await system.submit({
+      medium: 'video',
+      model: 'runway/gen4.5',
+      input: { prompt: 'a kite' },
+      routing,
+    });
     const resource = await system.untilEnded(id);
     expect(resource.status).toBe('succeeded');
     expect(resource.attempts.map(({ provider, status }) => [provider, status])).toEqual([
@@ -57,7 +70,12 @@ describe('failover', () => {
   test('goes on after the tries of a submit known not accepted are used up', async () => {
     await system.fault({ provider: 'fal', operation: 'submit', kind: 'status', status: 503, times: 3 });
     const routing = { allow: ['openai/gpt-image-1-mini'] };
-    const { id } = await system.submit({ medium: 'image', model: 'fal/flux/dev', input: { prompt: 'an owl' }, routing });
+    const { id } = await system.submit({
+      medium: 'image',
+      model: 'fal/flux/dev',
+      input: { prompt: 'an owl' },
+      routing,
+    });
     const resource = await system.untilEnded(id);
     expect(resource.status).toBe('succeeded');
     expect(resource.attempts.map(({ model, status }) => [model, status])).toEqual([
@@ -76,7 +94,12 @@ describe('failover', () => {
     await system.fault({ provider: 'fal', kind: 'failed' });
     await system.fault({ provider: 'openai', operation: 'submit', kind: 'status', status: 503, times: 3 });
     const routing = { allow: ['openai/gpt-image-1-mini'] };
-    const { id } = await system.submit({ medium: 'image', model: 'fal/flux/dev', input: { prompt: 'a crow' }, routing });
+    const { id } = await system.submit({
+      medium: 'image',
+      model: 'fal/flux/dev',
+      input: { prompt: 'a crow' },
+      routing,
+    });
     const { status, error } = await system.untilEnded(id);
     expect({ status, code: error?.code }).toEqual({ status: 'failed', code: 'provider_all_failed' });
     expect(error?.message).toMatch(/fal.*openai/);
@@ -89,7 +112,11 @@ describe('failover', () => {
   });
 
   test('a refused prompt is the caller’s to mend', async () => {
-    const { id } = await system.submit({ medium: 'image', model: 'openai/gpt-image-2', input: { prompt: '[refuse] this' } });
+    const { id } = await system.submit({
+      medium: 'image',
+      model: 'openai/gpt-image-2',
+      input: { prompt: '[refuse] this' },
+    });
     const { error } = await system.untilEnded(id);
     expect(error).toMatchObject({ code: 'provider_content_rejected', retryable: false });
   });
@@ -154,13 +181,19 @@ describe('results', () => {
 describe('cancel and deadline', () => {
   test('cancel stops the work at the provider', async () => {
     await system.fault({ provider: 'runway', kind: 'stuck' });
-    const { id } = await system.submit({ medium: 'video', model: 'runway/gen4.5', input: { prompt: 'an endless road' } });
+    const { id } = await system.submit({
+      medium: 'video',
+      model: 'runway/gen4.5',
+      input: { prompt: 'an endless road' },
+    });
     const { attempts } = await system.until(id, ({ phase }) => phase === 'polling');
     const response = await system.call(`/v1/generations/${id}/cancel`, { method: 'POST' });
     expect(response.status).toBe(202);
     expect((await system.untilEnded(id)).status).toBe('canceled');
     const operation = attempts[0]?.operation;
-    await eventually(async () => (await system.ledger()).find((row) => row.operation === operation && row.state === 'canceled'));
+    await eventually(async () =>
+      (await system.ledger()).find((row) => row.operation === operation && row.state === 'canceled'),
+    );
     await system.until(id, (resource) => resource.attempts[0]?.status === 'canceled');
   });
 
@@ -177,8 +210,19 @@ describe('cancel and deadline', () => {
   });
 
   test('what was never sent expires free of charge', async () => {
-    await system.fault({ provider: 'elevenlabs', operation: 'submit', kind: 'status', status: 429, retryAfter: 60, times: null });
-    const { id } = await system.submit({ medium: 'speech', input: { prompt: 'Nobody will hear this.' }, deadlineSeconds: 10 });
+    await system.fault({
+      provider: 'elevenlabs',
+      operation: 'submit',
+      kind: 'status',
+      status: 429,
+      retryAfter: 60,
+      times: null,
+    });
+    const { id } = await system.submit({
+      medium: 'speech',
+      input: { prompt: 'Nobody will hear this.' },
+      deadlineSeconds: 10,
+    });
     const resource = await system.untilEnded(id);
     expect(resource).toMatchObject({ status: 'expired', cost: { actualUsd: '0', possibleUsd: '0' } });
   });

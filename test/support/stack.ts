@@ -46,6 +46,8 @@ export type TestStack = {
   settings(settings: Record<string, unknown>): Promise<void>;
   /** Paid submits the emulator accepted. */
   ledger(): Promise<LedgerRow[]>;
+  /** Every request the emulator saw. */
+  requests(): Promise<{ provider: string; kind: string }[]>;
   kill(name: string): void;
   stop(): Promise<void>;
 };
@@ -70,7 +72,8 @@ export type TestStackOptions = {
 };
 
 // short deadlines, so that a lost answer is settled in seconds; the emulator's latency is set to fit
-const quick = 'polling: { scale: 0.05 }\nsubmit: { timeoutMs: 1500 }\nreconcile: { everySeconds: 2 }\nretry: { initialSeconds: 0.1 }\n';
+const quick =
+  'polling: { scale: 0.05 }\nsubmit: { timeoutMs: 1500 }\nreconcile: { everySeconds: 2 }\nretry: { initialSeconds: 0.1 }\n';
 
 /** The compiled processes, PostgreSQL, Temporal and the emulator, in a home of their own: what a user starts. */
 export const startTestStack = async (options: TestStackOptions = {}): Promise<TestStack> => {
@@ -109,7 +112,8 @@ const drive = (stack: Stack, home: string, temporary: boolean): TestStack => {
     if (!response.ok) throw new Error(`emulator: ${response.status} ${await response.text()}`);
     return response.status === 204 ? null : response.json();
   };
-  const read = async (id: string): Promise<Resource> => (await (await call(`/v1/generations/${id}`)).json()) as Resource;
+  const read = async (id: string): Promise<Resource> =>
+    (await (await call(`/v1/generations/${id}`)).json()) as Resource;
   const until: TestStack['until'] = (id, wanted) =>
     eventually(async () => {
       const resource = await read(id);
@@ -131,6 +135,8 @@ const drive = (stack: Stack, home: string, temporary: boolean): TestStack => {
     fault: async (fault) => void (await control('faults', 'POST', fault)),
     settings: async (settings) => void (await control('settings', 'POST', settings)),
     ledger: async () => ((await control('ledger', 'GET')) as { data: LedgerRow[] }).data,
+    requests: async () =>
+      ((await control('requests', 'GET')) as { data: { provider: string; kind: string }[] }).data,
     kill: (name) => void process.kill(stack.pids()[name] ?? Number.NaN, 'SIGKILL'),
     stop: async () => {
       await stack.stop();

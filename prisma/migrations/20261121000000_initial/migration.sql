@@ -34,6 +34,7 @@ CREATE TABLE "generations" (
     "phase" TEXT,
     "progress" INTEGER,
     "request" JSONB NOT NULL,
+    "image_base64" TEXT,
     "analysis" JSONB,
     "decision" JSONB,
     "text" TEXT,
