@@ -18,7 +18,7 @@ runProcess(async () => {
   await Promise.all(
     dependencies.providers
       .filter(({ id }) => dependencies.credentials[id]?.length)
-      .map((provider) => provider.prepare?.()),
+      .map((provider) => provider.prepare?.() ?? Promise.resolve()),
   );
   const workers = await createWorkers(dependencies, {
     connection,

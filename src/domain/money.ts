@@ -31,7 +31,8 @@ export const addMoney = (...amounts: Money[]): Money =>
 export const scaleMoney = (money: Money, numerator: number, denominator = 1): Money => {
   const product = toUnits(money) * BigInt(Math.round(numerator * 1e6));
   const divisor = BigInt(Math.round(denominator * 1e6));
-  return fromUnits((product + divisor - 1n) / divisor);
+  const roundsUp = product > 0n && product % divisor !== 0n;
+  return fromUnits(product / divisor + (roundsUp ? 1n : 0n));
 };
 
 /** Negative, zero or positive, as in Array.sort. */

@@ -22,7 +22,8 @@ export const pollDelayMs = (state: PollState): number => {
   const untilTypical = state.typicalMs - state.elapsedMs;
   const profile = untilTypical > 0 ? untilTypical * 0.6 : (state.elapsedMs - state.typicalMs) * 0.25;
   const bounded = Math.min(longestMs, Math.max(shortestMs, profile));
-  const wished = Math.max(bounded * state.scale, (state.hintMs ?? 0) * Math.min(1, state.scale));
-  const jittered = wished * (0.9 + 0.2 * state.random);
+  const hinted = (state.hintMs ?? 0) * Math.min(1, state.scale);
+  // a provider's wish is a lower bound: its jitter goes upwards only
+  const jittered = Math.max(bounded * state.scale * (0.9 + 0.2 * state.random), hinted * (1 + 0.1 * state.random));
   return Math.round(state.leftMs > 0 ? Math.min(jittered, state.leftMs + 100) : jittered);
 };

@@ -27,10 +27,10 @@ const megapixels = (size: string | null): number => {
 const spokenText = (input: GenerationInput): string =>
   [input.prompt ?? '', input.system ?? '', ...input.messages.map((message) => message.content)].join('\n');
 
-const units = (per: 'second' | 'image' | 'megapixel' | 'thousandCharacters', input: GenerationInput): number => {
+const units = (per: 'second' | 'image' | 'megapixel' | 'thousandCharacters', input: GenerationInput): number | null => {
   switch (per) {
     case 'second':
-      return (input.durationSeconds ?? 0) * input.count;
+      return input.durationSeconds === null ? null : input.durationSeconds * input.count;
     case 'image':
       return input.count;
     case 'megapixel':
@@ -51,7 +51,8 @@ export const estimateCost = (model: Model, input: GenerationInput): Money | null
     return tokenCost(price, inputTokens, input.maxTokens ?? defaultOutputTokens);
   }
   const usd = rateFor(price.rates, input);
-  return usd === null ? null : scaleMoney(usd, units(price.per, input));
+  const amount = units(price.per, input);
+  return usd === null || amount === null ? null : scaleMoney(usd, amount);
 };
 
 const tokenCost = (price: { input: Money; output: Money }, inputTokens: number, outputTokens: number): Money =>

@@ -63,8 +63,8 @@ type Building = StackOptions & {
 /** In the order of need. */
 const everyPiece: readonly StackPiece[] = ['postgres', 'temporal', 'emulator', 'worker', 'api'];
 
-/** A worker may be in a call to a provider, whose deadline is a minute: cut off, its fate would be unknown. */
-const workerStopTimeoutMs = 75_000;
+/** A worker may be in a call to a provider, up to ten minutes with a synchronous model: cut off, its fate would be unknown. */
+const workerStopTimeoutMs = 660_000;
 const stopTimeoutMs = 10_000;
 
 const describeUrl = (host: string, port: number): string => {

@@ -12,7 +12,7 @@ export type TemporalOptions = { home: string; binary: string; port: number; uiPo
 
 const searchAttributes = ['SureshotTenant', 'SureshotMedium', 'SureshotProvider', 'SureshotStatus'];
 
-/** Measured (docs: temporal.md §1): the dev server has one history shard, whose poll limits make every task wait for 50 ms. */
+/** Measured: the dev server has one history shard, whose poll limits make every task wait for 50 ms. */
 const dynamicConfig = [
   'history.transferProcessorMaxPollRPS=1000',
   'history.timerProcessorMaxPollRPS=1000',

@@ -1,5 +1,6 @@
+import type { Journal } from './journal';
 import { endsAtMs, type Operation } from './operations';
-import type { World } from './world';
+import type { Settings } from './settings';
 
 /** First come, first served, at most `concurrent` at a time. */
 type Lane = {
@@ -10,11 +11,14 @@ type Lane = {
 
 export type Lanes = Map<string, Lane>;
 
-const laneOf = (world: World, operation: Operation): Lane | undefined => {
+/** As much of the world as queueing needs. */
+type Yard = { lanes: Lanes; settings: Settings; journal: Journal; clock: () => number };
+
+const laneOf = (yard: Yard, operation: Operation): Lane | undefined => {
   const name = operation.details['lane'];
   if (typeof name !== 'string') return undefined;
-  const lane = world.lanes.get(name) ?? { provider: operation.provider, waiting: [], running: [] };
-  world.lanes.set(name, lane);
+  const lane = yard.lanes.get(name) ?? { provider: operation.provider, waiting: [], running: [] };
+  yard.lanes.set(name, lane);
   return lane;
 };
 
@@ -25,23 +29,23 @@ const earliestEnd = (operations: Operation[]): Operation | undefined =>
     return best === undefined || endMs < (endsAtMs(best) ?? Infinity) ? candidate : best;
   }, undefined);
 
-const startOldest = (world: World, lane: Lane, freedAtMs: number): void => {
+const startOldest = (yard: Yard, lane: Lane, freedAtMs: number): void => {
   const next = lane.waiting.shift();
   if (next === undefined) return;
   next.startedAtMs = Math.max(next.submittedAtMs, freedAtMs);
   lane.running.push(next);
-  world.journal.append({ provider: next.provider, id: next.id, set: { startedAtMs: next.startedAtMs } });
+  yard.journal.append({ provider: next.provider, id: next.id, set: { startedAtMs: next.startedAtMs } });
 };
 
 /**
  * Brings a lane up to date in the order of events: a slot that became free while nobody looked was taken at
  * that moment, so that waiting times do not depend on how often somebody polls.
  */
-const advanceLane = (world: World, lane: Lane): void => {
-  const nowMs = world.clock();
-  const limit = world.settings.limits[lane.provider]?.concurrent ?? Infinity;
+const advanceLane = (yard: Yard, lane: Lane): void => {
+  const nowMs = yard.clock();
+  const limit = yard.settings.limits[lane.provider]?.concurrent ?? Infinity;
   for (let freedAtMs = 0; ;) {
-    while (lane.waiting.length > 0 && lane.running.length < limit) startOldest(world, lane, freedAtMs);
+    while (lane.waiting.length > 0 && lane.running.length < limit) startOldest(yard, lane, freedAtMs);
     const done = earliestEnd(lane.running);
     const endMs = done === undefined ? null : endsAtMs(done);
     if (done === undefined || endMs === null || endMs > nowMs) return;
@@ -50,30 +54,30 @@ const advanceLane = (world: World, lane: Lane): void => {
   }
 };
 
-export const advanceLanes = (world: World): void => {
-  for (const lane of world.lanes.values()) advanceLane(world, lane);
+export const advanceLanes = (yard: Yard): void => {
+  for (const lane of yard.lanes.values()) advanceLane(yard, lane);
 };
 
 /** Enters an operation (new, or known from before a restart) into its lane. */
-export const admit = (world: World, operation: Operation): void => {
-  const lane = laneOf(world, operation);
+export const admit = (yard: Yard, operation: Operation): void => {
+  const lane = laneOf(yard, operation);
   if (lane === undefined) return;
   if (operation.startedAtMs === null) lane.waiting.push(operation);
   else lane.running.push(operation);
-  advanceLane(world, lane);
+  advanceLane(yard, lane);
 };
 
-export const advance = (world: World, operation: Operation): void => {
-  const lane = laneOf(world, operation);
-  if (lane !== undefined) advanceLane(world, lane);
+export const advance = (yard: Yard, operation: Operation): void => {
+  const lane = laneOf(yard, operation);
+  if (lane !== undefined) advanceLane(yard, lane);
 };
 
-export const queuePosition = (world: World, operation: Operation): number =>
-  Math.max(0, laneOf(world, operation)?.waiting.indexOf(operation) ?? 0);
+export const queuePosition = (yard: Yard, operation: Operation): number =>
+  Math.max(0, laneOf(yard, operation)?.waiting.indexOf(operation) ?? 0);
 
 /** A canceled operation does not wait its turn. */
-export const withdraw = (world: World, operation: Operation): void => {
-  const lane = laneOf(world, operation);
+export const withdraw = (yard: Yard, operation: Operation): void => {
+  const lane = laneOf(yard, operation);
   const place = lane?.waiting.indexOf(operation) ?? -1;
   if (place >= 0) lane?.waiting.splice(place, 1);
 };

@@ -259,7 +259,7 @@ export const recordSubmitted = (
       patch: {
         status: 'submitted',
         operationId: answer.operation.id,
-        operation: answer.operation as Prisma.InputJsonObject,
+        operation: answer.operation,
         providerRequestId: answer.providerRequestId,
         submittedAt: generation.now,
         errorCode: null,

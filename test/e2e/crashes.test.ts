@@ -65,8 +65,7 @@ describe('the worker is killed', () => {
   test('before the provider got the request: it is sent once, by the next worker', async () => {
     const known = await system.ledger();
     const mockSubmits = async (): Promise<number> =>
-      (await system.requests()).filter(({ provider, kind }) => provider === 'mock' && kind === 'submit')
-        .length;
+      (await system.requests()).filter(({ provider, kind }) => provider === 'mock' && kind === 'submit').length;
     const seen = await mockSubmits();
     await system.fault({ provider: 'mock', operation: 'submit', kind: 'stall_headers', accepted: false });
     const { id } = await system.submit({ medium: 'video', model: 'mock/video', input: { prompt: 'a late film' } });

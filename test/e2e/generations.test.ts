@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { fetchHistories } from '../replay/history-files';
 import { eventually, startTestStack, type TestStack } from '../support/stack';
 
 let system: TestStack;
@@ -225,5 +226,22 @@ describe('cancel and deadline', () => {
     });
     const resource = await system.untilEnded(id);
     expect(resource).toMatchObject({ status: 'expired', cost: { actualUsd: '0', possibleUsd: '0' } });
+  });
+});
+
+describe('the workflow history', () => {
+  test('of a happy generation stays under 100 events and holds neither prompt nor link nor key', async () => {
+    const prompt = 'a fox that nobody may read about';
+    const { id } = await system.submit({ medium: 'video', model: 'runway/gen4.5', input: { prompt } });
+    await system.untilEnded(id);
+    const histories = await fetchHistories(system.stack.temporalAddress ?? '', id);
+    expect([...histories.keys()]).toEqual([`generation/${id}`, `generation/${id}/attempt/1`]);
+    const events = [...histories.values()].flatMap((history) => (history as { events: unknown[] }).events);
+    expect(events.length).toBeLessThan(100);
+    const decoded = JSON.stringify([...histories.values()], (name, value: unknown) =>
+      name === 'data' && typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : value,
+    );
+    expect(decoded).toContain(id);
+    expect(decoded).not.toMatch(/fox|https?:|Bearer|emulator/);
   });
 });

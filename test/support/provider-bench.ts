@@ -19,7 +19,7 @@ export type Subject = {
   opaque?: boolean;
   /** Where this provider's own error body of a status says something else than the status. */
   codes?: Partial<Record<number, FailureCode>>;
-  /** The 5xx the provider documents as not accepted (docs: temporal.md §5). */
+  /** The 5xx the provider documents as not accepted. */
   notAccepted: readonly (500 | 503)[];
   /** What an ended answer starts with. */
   magic: RegExp;

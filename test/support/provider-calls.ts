@@ -9,7 +9,7 @@ export const secret = 'test-key-c0ffee-do-not-leak';
 export const tinyPng =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-export const image = { base64: tinyPng, contentType: 'image/png' };
+export const image = { base64: tinyPng, contentType: 'image/png', bytes: Buffer.byteLength(tinyPng, 'base64') };
 
 export const makeInput = (overrides: Partial<GenerationInput> = {}): GenerationInput => ({
   task: null,

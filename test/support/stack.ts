@@ -135,8 +135,7 @@ const drive = (stack: Stack, home: string, temporary: boolean): TestStack => {
     fault: async (fault) => void (await control('faults', 'POST', fault)),
     settings: async (settings) => void (await control('settings', 'POST', settings)),
     ledger: async () => ((await control('ledger', 'GET')) as { data: LedgerRow[] }).data,
-    requests: async () =>
-      ((await control('requests', 'GET')) as { data: { provider: string; kind: string }[] }).data,
+    requests: async () => ((await control('requests', 'GET')) as { data: { provider: string; kind: string }[] }).data,
     kill: (name) => void process.kill(stack.pids()[name] ?? Number.NaN, 'SIGKILL'),
     stop: async () => {
       await stack.stop();
