@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
@@ -37,7 +37,10 @@ const sdkKeyNames: Readonly<Record<string, readonly string[]>> = {
 export const providerIds: readonly string[] = Object.keys(sdkKeyNames);
 
 const amount = z
-  .union([z.string().refine(isMoney, 'must be an amount of USD such as "0.05"'), z.number().nonnegative()])
+  .union([
+    z.string().refine((text) => isMoney(text) && !text.startsWith('-'), 'must be an amount of USD such as "0.05"'),
+    z.number().nonnegative(),
+  ])
   .transform((value): Money => parseMoney(value));
 
 const settingsSchema = z.strictObject({
@@ -52,7 +55,9 @@ const settingsSchema = z.strictObject({
     })
     .prefault({}),
   submit: z.strictObject({ timeoutMs: z.int().min(100).default(60_000) }).prefault({}),
-  reconcile: z.strictObject({ everySeconds: z.int().min(1).max(3600).default(30) }).prefault({}),
+  reconcile: z
+    .strictObject({ everySeconds: z.int().min(1).max(3600).default(30), silentSeconds: z.int().min(1).default(120) })
+    .prefault({}),
 });
 
 /** What `SURESHOT_CONFIG` may set, with every default filled in. */
@@ -75,10 +80,21 @@ const commonSchema = z.object({
   SURESHOT_API_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
   SURESHOT_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
   SURESHOT_EMULATOR: z.enum(['auto', 'on', 'off']).default('auto'),
-  STORAGE_URL: url('file:').optional(),
+  STORAGE_URL: url('file:')
+    .refine((text) => folderOf(text) !== null, 'must name a folder of this machine: file:///path')
+    .optional(),
   CORS_ORIGINS: z.string().default(''),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
+
+/** A folder of this machine; `null` for a URL that names none. */
+const folderOf = (fileUrl: string): string | null => {
+  try {
+    return path.resolve(fileURLToPath(fileUrl));
+  } catch {
+    return null;
+  }
+};
 
 type Problems = string[];
 
@@ -96,11 +112,19 @@ const readVariable = (environment: Environment, name: string, problems: Problems
   }
 };
 
-const readCommon = (environment: Environment, problems: Problems): z.output<typeof commonSchema> | null => {
+type Variables = z.output<typeof commonSchema>;
+
+const readCommon = (
+  environment: Environment,
+  problems: Problems,
+  required: Partial<Record<keyof Variables, string>> = {},
+): Variables | null => {
   const found = Object.fromEntries(
     [...Object.keys(commonSchema.shape)].map((name) => [name, readVariable(environment, name, problems)]),
   );
   found['DATABASE_URL'] ??= readVariable(environment, 'POSTGRES_URL', problems);
+  for (const [name, what] of Object.entries(required))
+    if (found[name] === undefined) problems.push(`${name} is not set: ${what}`);
   const parsed = commonSchema.safeParse(found);
   if (parsed.success) return parsed.data;
   problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
@@ -113,10 +137,12 @@ const splitKeys = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-/** `alias=key`; a key may hold `=` itself, so only a short plain word before the first one is an alias. */
-const parseKey = (text: string, fallbackAlias: string): { alias: string; secret: string } => {
-  const named = /^([A-Za-z][\w-]{0,31})=(.+)$/.exec(text);
-  return { alias: named?.[1] ?? fallbackAlias, secret: named?.[2] ?? text };
+type Key = { alias: string | null; secret: string };
+
+/** `alias=key`; a key may end with `=` itself, and aliases are shown: only a short plain word before more is one. */
+const parseKey = (text: string): Key => {
+  const named = /^([A-Za-z][\w-]{0,31})=([^=].*)$/.exec(text);
+  return { alias: named?.[1] ?? null, secret: named?.[2] ?? text };
 };
 
 const singleKeyNames = (provider: string): string[] => {
@@ -131,10 +157,12 @@ export const listKeyVariables = (provider: string): string[] => [
   ...singleKeyNames(provider),
 ];
 
-const readKeys = (environment: Environment, provider: string, problems: Problems): string[] => {
+const readKeys = (environment: Environment, provider: string, problems: Problems): Key[] => {
   const listed = splitKeys(readVariable(environment, `${provider.toUpperCase()}_API_KEYS`, problems) ?? '');
   const found = singleKeyNames(provider).map((name) => readVariable(environment, name, problems));
-  return [...new Set([...listed, ...found.filter((key) => key !== undefined)])];
+  const single = found.filter((secret) => secret !== undefined).map((secret) => ({ alias: null, secret }));
+  const keys: Key[] = [...listed.map(parseKey), ...single];
+  return keys.filter((key, index) => keys.findIndex(({ secret }) => secret === key.secret) === index);
 };
 
 const readBaseUrl = (environment: Environment, provider: string, problems: Problems): string | null => {
@@ -151,12 +179,22 @@ const readCredentials = (environment: Environment, problems: Problems): Record<s
     providerIds.map((provider) => {
       const baseUrl = readBaseUrl(environment, provider, problems);
       const keys = readKeys(environment, provider, problems);
-      const credentials = keys.map((key, index) => ({ ...parseKey(key, `key-${index + 1}`), baseUrl }));
+      const credentials = keys.map(({ alias, secret }, index) => ({
+        alias: alias ?? `key-${index + 1}`,
+        secret,
+        baseUrl,
+      }));
       const repeated = credentials.find(({ alias }, index) => credentials.findIndex((c) => c.alias === alias) < index);
       if (repeated) problems.push(`${provider.toUpperCase()}_API_KEYS uses the alias ${repeated.alias} twice`);
       return [provider, credentials];
     }),
   );
+
+/** With the whole path of what is wrong; zod tells an unknown key by its parent. */
+const tellIssue = (issue: z.core.$ZodIssue): string[] =>
+  issue.code === 'unrecognized_keys'
+    ? issue.keys.map((key) => `${[...issue.path, key].join('.')} is not a setting`)
+    : [`${issue.path.join('.')} ${issue.message}`.trim()];
 
 const readSettings = (environment: Environment, problems: Problems): Settings => {
   const file = environment['SURESHOT_CONFIG'];
@@ -164,7 +202,7 @@ const readSettings = (environment: Environment, problems: Problems): Settings =>
   try {
     const parsed = settingsSchema.safeParse(parseYaml(readFileSync(file, 'utf8')) ?? {});
     if (parsed.success) return parsed.data;
-    problems.push(...parsed.error.issues.map((issue) => `${file}: ${issue.path.join('.')} ${issue.message}`));
+    problems.push(...parsed.error.issues.flatMap(tellIssue).map((line) => `${file}: ${line}`));
   } catch (error) {
     problems.push(`SURESHOT_CONFIG ${file} cannot be read: ${(error as Error).message}`);
   }
@@ -174,8 +212,10 @@ const readSettings = (environment: Environment, problems: Problems): Settings =>
 const readTemporal = (environment: Environment, problems: Problems): ClientConnectConfig => {
   const set = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const overrideEnvVars = Object.fromEntries(set.filter(([name]) => name.startsWith('TEMPORAL_')));
-  const apiKey = readVariable(environment, 'TEMPORAL_API_KEY', problems);
-  if (apiKey !== undefined) overrideEnvVars['TEMPORAL_API_KEY'] = apiKey;
+  for (const name of ['TEMPORAL_ADDRESS', 'TEMPORAL_API_KEY']) {
+    const value = readVariable(environment, name, problems);
+    if (value !== undefined) overrideEnvVars[name] = value;
+  }
   try {
     return loadClientConnectConfig({
       overrideEnvVars,
@@ -208,35 +248,28 @@ export type ProcessConfig = {
   settings: Settings;
 };
 
-const required = (value: string | undefined, line: string, problems: Problems): string => {
-  if (value === undefined) problems.push(line);
-  return value ?? '';
+const requiredVariables = {
+  DATABASE_URL: 'a postgresql:// URL',
+  TEMPORAL_ADDRESS: 'host:port of the Temporal server',
+  SURESHOT_SECRET: 'at least 16 random characters',
 };
 
 /** Reads what `npm run start:api` and `npm run start:worker` need. Throws `ConfigError` naming every problem. */
 export const readProcessConfig = (environment: Environment): ProcessConfig => {
   const problems: Problems = [];
-  const common = readCommon(environment, problems);
+  const common = readCommon(environment, problems, requiredVariables);
   const credentials = readCredentials(environment, problems);
   const settings = readSettings(environment, problems);
   const temporal = readTemporal(environment, problems);
-  if (!common) throw new ConfigError(problems);
-  const databaseUrl = required(common.DATABASE_URL, 'DATABASE_URL is not set: a postgresql:// URL', problems);
-  required(common.TEMPORAL_ADDRESS, 'TEMPORAL_ADDRESS is not set: host:port of the Temporal server', problems);
-  const secret = required(
-    common.SURESHOT_SECRET,
-    'SURESHOT_SECRET is not set: at least 16 random characters',
-    problems,
-  );
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (!common || problems.length > 0) throw new ConfigError(problems);
   return {
     port: common.PORT,
     host: common.HOST,
-    databaseUrl,
+    databaseUrl: common.DATABASE_URL ?? '',
     temporal,
     temporalUiUrl: common.TEMPORAL_UI_URL ?? null,
     apiKey: common.SURESHOT_API_KEY ?? null,
-    secret,
+    secret: common.SURESHOT_SECRET ?? '',
     storagePath: storagePath(common.STORAGE_URL, common.SURESHOT_HOME),
     corsOrigins: splitKeys(common.CORS_ORIGINS),
     logLevel: common.LOG_LEVEL,
@@ -246,7 +279,7 @@ export const readProcessConfig = (environment: Environment): ProcessConfig => {
 };
 
 const storagePath = (storageUrl: string | undefined, home: string): string =>
-  storageUrl === undefined ? path.resolve(home, 'blobs') : new URL(storageUrl).pathname;
+  (storageUrl === undefined ? null : folderOf(storageUrl)) ?? path.resolve(home, 'blobs');
 
 /** What the embedded stack decides by; everything else goes on to its API and worker processes untouched. */
 export type StackConfig = {

@@ -57,7 +57,7 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
   const database = connectDatabase({ url: config.databaseUrl, poolSize: poolSize.worker });
   const temporal = connectTemporal(config.temporal);
   const transport = createTransport();
-  const { polling, retry, ambiguity, submit } = config.settings;
+  const { polling, retry, ambiguity, submit, reconcile } = config.settings;
   const dependencies: Dependencies = {
     database,
     blobs: createFileBlobs(config.storagePath),
@@ -70,6 +70,7 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
       retry,
       resubmitUpToUsd: ambiguity.resubmitUpToUsd,
       submitTimeoutMs: submit.timeoutMs,
+      silentSeconds: reconcile.silentSeconds,
     },
     workflows: temporal,
     clock: () => new Date(),

@@ -15,6 +15,8 @@ export type ActivitySettings = {
   resubmitUpToUsd: Money;
   /** Whole submit call of providers that only accept work and do it later, in ms. */
   submitTimeoutMs: number;
+  /** A running generation that has published nothing for this long is asked after. */
+  silentSeconds: number;
 };
 
 /** What reconcile needs of the workflow service. */

@@ -5,9 +5,6 @@ import { settleGeneration } from './settlement';
 /** Younger rows are left to the API, which starts their workflows itself. */
 const patienceSeconds = 5;
 
-/** A running generation publishes at least its looks; one silent for longer is worth asking after. */
-const silenceSeconds = 120;
-
 const close = async (dependencies: Dependencies, generationId: string): Promise<void> => {
   const { watch, status } = await settleGeneration(dependencies, { generationId, canceled: false, interrupted: true });
   dependencies.logger.warn({ generation: generationId, status }, 'closed: its workflow had ended without an outcome');
@@ -31,7 +28,7 @@ export const reconcileGenerations = async (
     await workflows.cancel(id);
     done.canceled += 1;
   }
-  for (const { id } of await listSilent(database, silenceSeconds)) {
+  for (const { id } of await listSilent(database, dependencies.settings.silentSeconds)) {
     if (!(await workflows.isClosed(id))) continue;
     await close(dependencies, id);
     done.closed += 1;

@@ -13,16 +13,22 @@ export type Settlement = { status: TerminalStatus; watch: number | null };
 
 const reasonOf = (attempt: AttemptRow): string => `${attempt.provider}: ${attempt.errorMessage ?? attempt.status}`;
 
-const failureOf = (attempts: readonly AttemptRow[], interrupted: boolean): Failure => {
-  const ended = attempts.filter((attempt) => attempt.errorCode !== null && attempt.status !== 'superseded');
-  const latest = ended.at(-1);
-  if (interrupted)
-    return {
-      code: 'system_internal',
-      message: 'the workflow was closed before it had an outcome; re-run the generation',
-    };
+const interruptedFailure: Failure = {
+  code: 'system_internal',
+  message: 'the workflow was closed before it had an outcome; re-run the generation',
+};
+
+const latestOf = (attempts: readonly AttemptRow[]): AttemptRow | undefined =>
+  attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
+
+const failureOf = (attempts: readonly AttemptRow[]): Failure => {
+  const latest = latestOf(attempts);
   if (!latest) return { code: 'policy_no_capacity', message: 'no configured model can do what this request asks for' };
+  if (latest.status === 'canceled')
+    return { code: 'provider_failed', message: `the work was cancelled at ${latest.provider}, not by this service` };
+  const ended = attempts.filter((attempt) => attempt.errorCode !== null && attempt.status !== 'superseded');
   const models = new Set(ended.map((attempt) => attempt.model));
+  if (latest.errorCode === null) return interruptedFailure;
   if (models.size === 1 || latest.status === 'ambiguous')
     return { code: latest.errorCode as FailureCode, message: latest.errorMessage ?? '' };
   return {
@@ -41,7 +47,7 @@ const textOf = (attempt: AttemptRow): string | null => {
 type Ledger = { attempts: AttemptRow[]; stored: number };
 
 const hasResult = ({ attempts, stored }: Ledger): AttemptRow | null => {
-  const latest = attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
+  const latest = latestOf(attempts);
   return latest?.status === 'succeeded' && stored > 0 ? latest : null;
 };
 
@@ -53,9 +59,9 @@ const conclude = (
   const winner = hasResult(ledger);
   if (winner) return { status: 'succeeded', progress: 100, text: textOf(winner), usage: winner.usage as Usage | null };
   if (how.canceled || generation.cancelRequestedAt !== null) return { status: 'canceled', cancelRequested: true };
-  const latest = ledger.attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
-  if (latest?.status === 'canceled') return { status: 'expired' };
-  return { status: 'failed', error: failureOf(ledger.attempts, how.interrupted) };
+  const stopped = latestOf(ledger.attempts)?.status === 'canceled';
+  if (stopped && generation.now > generation.deadlineAt) return { status: 'expired' };
+  return { status: 'failed', error: how.interrupted ? interruptedFailure : failureOf(ledger.attempts) };
 };
 
 const mayStillRun = (attempts: readonly AttemptRow[]): number | null =>

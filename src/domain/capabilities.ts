@@ -6,6 +6,7 @@ const inRange = (value: number, range: Range): boolean =>
   value >= range.minimum && value <= range.maximum && (range.step !== 1 || Number.isInteger(value));
 
 const sizeFits = (size: string, rule: { anyMultipleOf: number; maximum: string }): boolean => {
+  if (!/^[1-9]\d*x[1-9]\d*$/.test(size)) return false;
   const [width = 0, height = 0] = size.split('x').map(Number);
   const [longest = 0, shortest = 0] = rule.maximum.split('x').map(Number);
   const multiples = width % rule.anyMultipleOf === 0 && height % rule.anyMultipleOf === 0;

@@ -21,8 +21,10 @@ export type NextAttempt = { candidate: Candidate; takesOver: number | null };
 /** Each lost answer may be a charge: a policy may repeat it twice, not for ever. */
 const ambiguousSubmitsAtMost = 3;
 
-const after = (candidates: readonly Candidate[], model: string): Candidate | null =>
-  candidates[candidates.findIndex((candidate) => candidate.model === model) + 1] ?? null;
+const after = (candidates: readonly Candidate[], model: string): Candidate | null => {
+  const index = candidates.findIndex((candidate) => candidate.model === model);
+  return index === -1 ? null : (candidates[index + 1] ?? null);
+};
 
 /** Who would be tried next if the attempt on `model` came to nothing; `null` when nobody is left or allowed. */
 export const alternativeTo = (

@@ -151,6 +151,12 @@ export const inTheRunning = (decision: Decision): Candidate[] =>
   decision.candidates.filter((candidate) => candidate.excluded === null);
 
 const unknownModel = (request: GenerationRequest, models: readonly Model[]): SureshotError => {
+  const elsewhere = new Set(namedModels({ ...request, provider: null }, models).map((model) => model.provider));
+  if (elsewhere.size > 0) {
+    const message = `${request.provider} has no such ${request.medium} model`;
+    const violations = [{ pointer: '/provider', detail: `must be null or one of ${[...elsewhere].join(', ')}` }];
+    return new SureshotError('caller_invalid_request', message, { violations });
+  }
   const accepted = models.filter((model) => model.medium === request.medium).map((model) => model.id);
   const detail = `must be auto, a family, a provider's own id or one of ${accepted.join(', ')}`;
   return new SureshotError('caller_invalid_request', `no ${request.medium} model is called ${request.model}`, {
@@ -159,15 +165,16 @@ const unknownModel = (request: GenerationRequest, models: readonly Model[]): Sur
 };
 
 const whyNot = (request: GenerationRequest, models: Model[], snapshot: Snapshot): SureshotError => {
-  const retired = models.find((model) => lifecycleStatus(model, snapshot.now) === 'retired');
-  if (retired && models.length === 1) {
+  const current = models.filter((model) => lifecycleStatus(model, snapshot.now) !== 'retired');
+  const retired = models[0];
+  if (retired && current.length === 0) {
     return new SureshotError('caller_model_retired', `${retired.id} was ${retirement(retired)}`, {
       violations: [{ pointer: '/model', detail: retirement(retired) }],
     });
   }
-  const usable = models.filter((model) => snapshot.configured.has(model.provider));
+  const usable = current.filter((model) => snapshot.configured.has(model.provider));
   if (usable.length === 0) {
-    const providers = [...new Set(models.map((model) => model.provider))].join(', ');
+    const providers = [...new Set(current.map((model) => model.provider))].join(', ');
     return new SureshotError('policy_no_capacity', `none of the providers that could do this has a key: ${providers}`);
   }
   return refusal(request, usable);
@@ -175,12 +182,13 @@ const whyNot = (request: GenerationRequest, models: Model[], snapshot: Snapshot)
 
 const refusal = (request: GenerationRequest, usable: Model[]): SureshotError => {
   const perModel = usable.map((model) => findViolations(model, request.input));
-  const violations: Violation[] = perModel.some((list) => list.length === 0)
-    ? [{ pointer: '/routing', detail: 'rules out every model that could do this' }]
-    : perModel.sort((left, right) => left.length - right.length).flat();
-  const unpriced = usable.every((model) => estimateCost(model, fillDefaults(model, request.input)) === null);
-  if (unpriced && perModel.every((list) => list.length === 0))
+  const able = usable.filter((_model, index) => perModel[index]?.length === 0);
+  if (able.length > 0 && able.every((model) => estimateCost(model, fillDefaults(model, request.input)) === null))
     return new SureshotError('policy_price_unknown', 'the price of this request is not known');
+  const violations: Violation[] =
+    able.length > 0
+      ? [{ pointer: '/routing', detail: 'rules out every model that could do this' }]
+      : perModel.sort((left, right) => left.length - right.length).flat();
   return new SureshotError('caller_invalid_request', 'no model can do what this request asks for', {
     violations: violations.slice(0, 20),
   });

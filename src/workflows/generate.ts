@@ -56,7 +56,6 @@ const attemptUntilDone = async (input: GenerateInput): Promise<void> => {
  */
 export async function generate(input: GenerateInput): Promise<{ status: string }> {
   const { generationId } = input;
-  let canceled = false;
   try {
     tell({ phase: 'choose', 'safe to reset': 'yes' });
     await ledger.analyzeRequest({ generationId, runId: workflowInfo().runId });
@@ -64,8 +63,9 @@ export async function generate(input: GenerateInput): Promise<{ status: string }
     await attemptUntilDone(input);
   } catch (error) {
     if (!isCancellation(error)) throw error;
-    canceled = true;
   }
+  // asked of the scope, not of the error: a child that stops quickly answers before the cancellation is thrown here
+  const canceled = CancellationScope.current().consideredCancelled;
   const { status } = await CancellationScope.nonCancellable(() => ledger.settleGeneration({ generationId, canceled }));
   if (input.searchable) upsertSearchAttributes({ SureshotStatus: [status] });
   tell({ phase: 'ended', status, 'safe to reset': 'yes' });

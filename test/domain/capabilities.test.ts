@@ -93,9 +93,7 @@ test.each(['3088x1024', '3856x2160', '2176x2176', '0x0', '0x16', '-16x16', '16',
 );
 
 test.each([null, '', '  \n'])('requires a prompt: %j is none', (prompt) => {
-  expect(complaints({}, { prompt })).toEqual([
-    { pointer: '/input/prompt', detail: 'is required (model acme/clip)' },
-  ]);
+  expect(complaints({}, { prompt })).toEqual([{ pointer: '/input/prompt', detail: 'is required (model acme/clip)' }]);
 });
 
 test('requires an image where the model starts from one, and refuses it where it does not', () => {

@@ -40,7 +40,9 @@ const inGenerations: FailureCode[] = [
   'system_internal',
 ];
 
-const promised = Object.entries(statuses).flatMap(([status, list]) => list.map((code) => [code, Number(status)] as const));
+const promised = Object.entries(statuses).flatMap(([status, list]) =>
+  list.map((code) => [code, Number(status)] as const),
+);
 
 test.each(promised)('%s answers with %d', (code, status) => {
   expect(failures[code].httpStatus).toBe(status);

@@ -24,9 +24,12 @@ test.each([0, 0.5, 1])('looks ten to twenty times at an operation of ten minutes
   expect(looks).toBeLessThanOrEqual(20);
 });
 
-test.each([60_000, 90_000, 180_000])('looks at most thirty times when the usual %d ms become ten minutes', (typicalMs) => {
-  expect(countLooks(tenMinutesMs, { typicalMs })).toBeLessThanOrEqual(30);
-});
+test.each([60_000, 90_000, 180_000])(
+  'looks at most thirty times when the usual %d ms become ten minutes',
+  (typicalMs) => {
+    expect(countLooks(tenMinutesMs, { typicalMs })).toBeLessThanOrEqual(30);
+  },
+);
 
 test('notices what is ready at its usual time within a few seconds', () => {
   for (const typicalMs of [10_000, 60_000, 90_000, tenMinutesMs]) {

@@ -73,7 +73,7 @@ export type TestStackOptions = {
 
 // short deadlines, so that a lost answer is settled in seconds; the emulator's latency is set to fit
 const quick =
-  'polling: { scale: 0.05 }\nsubmit: { timeoutMs: 1500 }\nreconcile: { everySeconds: 2 }\nretry: { initialSeconds: 0.1 }\n';
+  'polling: { scale: 0.05 }\nsubmit: { timeoutMs: 1500 }\nreconcile: { everySeconds: 2, silentSeconds: 3 }\nretry: { initialSeconds: 0.1 }\n';
 
 /** The compiled processes, PostgreSQL, Temporal and the emulator, in a home of their own: what a user starts. */
 export const startTestStack = async (options: TestStackOptions = {}): Promise<TestStack> => {
