@@ -23,6 +23,8 @@ export const routeTemporalLog = ({ logger }: Pick<Dependencies, 'logger'>): void
   const write = (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: object) =>
     logger[level](fields ?? {}, message);
   Runtime.install({
+    // signals have one owner: run-process
+    shutdownSignals: [],
     logger: {
       log: (level, message, fields) => write(level.toLowerCase() as 'info')(message, fields),
       trace: write('trace'),
