@@ -23,7 +23,8 @@ const packagesIn = (code: string): string[] => [
   ...new Set([...code.matchAll(/node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\//g)].map(([, name = '']) => name)),
 ];
 
-const tracesIn = (code: string): string[] => foreign.map(([, , trace]) => trace).filter((trace) => code.includes(trace));
+const tracesIn = (code: string): string[] =>
+  foreign.map(([, , trace]) => trace).filter((trace) => code.includes(trace));
 
 test('the workflow bundle is below 2 MB', () => {
   expect(Buffer.byteLength(bundle)).toBeLessThan(2 * 1024 * 1024);

@@ -52,7 +52,9 @@ const prepareSending = async (
   const { database } = dependencies;
   const provider = findProvider(dependencies, attempt.provider);
   const model = findModel(dependencies, attempt.model);
-  const credential = findCredential(dependencies, attempt);
+  // the key of an earlier take binds nobody before something was sent with it
+  const bound = attempt.status === 'planned' ? { provider: attempt.provider, credential: null } : attempt;
+  const credential = findCredential(dependencies, bound);
   // providers without `check` answer with the result: their call lasts as long as the work
   const deadlineMs = provider.check ? dependencies.settings.submitTimeoutMs : model.maximumSeconds * 1000;
   if (!credential) return null;

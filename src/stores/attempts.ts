@@ -186,6 +186,9 @@ const settlePredecessor = async (transaction: Transaction, taken: Taken): Promis
     await write(transaction, generation, { key: attempt, patch: { status: 'superseded', endedAt: generation.now } });
     return { kind: 'recorded', attempt: earlier, generation };
   }
+  // never accepted after all: this attempt sends in its place
+  if (earlier.status === 'planned')
+    await write(transaction, generation, { key: earlier, patch: { status: 'superseded', endedAt: generation.now } });
   return null;
 };
 

@@ -50,7 +50,7 @@ const anyModel = (index: number) =>
       lifecycle: fc.constantFrom({}, { retiredOn: '2026-11-21' }, { retiredOn: '2026-11-22' }),
       capabilities: fc.constantFrom(makeModel().capabilities, { from: ['image'], promptCharacters: 10 } as const),
     })
-    .map((row) => makeModel({ ...row, qualityTier: row.qualityTier as 1 | 2 | 3, id: `${row.provider}/${index}` }));
+    .map((row) => makeModel({ ...row, qualityTier: row.qualityTier, id: `${row.provider}/${index}` }));
 
 const anyModels = fc.integer({ min: 1, max: 8 }).chain((size) => fc.tuple(...[...Array(size).keys()].map(anyModel)));
 const anyName = fc.constantFrom('acme/0', 'brick/1', 'acme', 'crux', 'clip', 'reel', 'nobody');

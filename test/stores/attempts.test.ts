@@ -115,7 +115,12 @@ test('counts the submits that were not accepted, not the rate limits', async () 
   ] as const) {
     await take(database, key);
     const row = await recordNotAccepted(database, key, { ...busy, counts });
-    expect(row).toMatchObject({ status: 'planned', submitErrors: total, errorCode: 'provider_overloaded', sentAt: null });
+    expect(row).toMatchObject({
+      status: 'planned',
+      submitErrors: total,
+      errorCode: 'provider_overloaded',
+      sentAt: null,
+    });
   }
   expect(await recordNotAccepted(database, key, busy)).toBeNull();
 });

@@ -11,7 +11,7 @@ import { makeCandidate, makeRequest } from '../support/generation-data';
 
 export const tenantId = 'ten_test';
 
-export type Ledger = { database: Database; close(): Promise<void> };
+export type Ledger = { database: Database; close: () => Promise<void> };
 
 export const openLedger = async (): Promise<Ledger> => {
   const { url, drop } = await createTestDatabase();

@@ -32,7 +32,7 @@ const ask = async <Row extends object>(url: string, sql: string): Promise<Row[]>
 beforeAll(async () => {
   const database = await createTestDatabase();
   serverUrl = database.url;
-  dropFirst = database.drop;
+  dropFirst = () => database.drop();
 });
 
 afterAll(async () => {

@@ -199,7 +199,7 @@ test.each([
   ['failed', 'provider_failed'],
   ['rejected', 'caller_invalid_request'],
   ['canceled', 'provider_failed'],
-] as const)('what turns out to have %s is not sent again by the next attempt', async (status, code) => {
+] as const)('what turns out to be %s is not sent again by the next attempt', async (status, code) => {
   const { first, second } = await beginTakenOver();
   await recordEnding(database, first, ending(status, code));
   expect((await take(database, second)).kind).toBe('recorded');
