@@ -14,12 +14,12 @@ export const tenantId = 'ten_test';
 export type Ledger = { database: Database; close: () => Promise<void> };
 
 export const openLedger = async (): Promise<Ledger> => {
-  const { url, drop } = await createTestDatabase();
-  const database = connectDatabase({ url, poolSize: 25 });
+  const test = await createTestDatabase();
+  const database = connectDatabase({ url: test.url, poolSize: 25 });
   await createTenant(database, { id: tenantId, name: 'test', weight: 1 });
   const close = async (): Promise<void> => {
     await database.$disconnect();
-    await drop();
+    await test.drop();
   };
   return { database, close };
 };
@@ -59,7 +59,7 @@ export const beginAttempt = async (database: Database): Promise<AttemptKey> => {
   return { generationId, number: 1 };
 };
 
-export const sending = { credential: 'main', sendTimeoutMs: 60_000 };
+const sending = { credential: 'main', sendTimeoutMs: 60_000 };
 
 export const take = (database: Database, key: AttemptKey) => takeAttempt(database, key, sending);
 
