@@ -209,7 +209,7 @@ const refused = async (
   if (error.accepted === 'unknown') {
     // left as `submitting`: the next entry asks the provider, once no answer can come any more
     if (sending.provider.find) throw comeBackLater('not_settled', 1_000);
-    return lost(dependencies, sending.key, error.message);
+    return lost(dependencies, { key: sending.key, epoch: take.attempt.epoch }, error.message);
   }
   const { retry } = dependencies.settings;
   const limited = error.code === 'provider_rate_limited';
@@ -217,12 +217,14 @@ const refused = async (
   const delayMs = retryDelayMs(retry, failuresSoFar, error.retryAfterMs);
   if (failures[error.code].retryable && (limited ? !leavesFor(take, delayMs) : failuresSoFar < retry.attempts)) {
     const { code, message } = error;
-    const note = { code, message, counts: !limited };
+    const note = { code, message, counts: !limited, epoch: take.attempt.epoch };
     await persist(dependencies, () => recordNotAccepted(dependencies.database, sending.key, note));
     throw comeBackLater('not_accepted', untilDeadline(take, delayMs));
   }
   const { code, message } = error;
-  return end(dependencies, sending.key, { status: 'rejected', code, message, costUsd: '0', from: ['submitting'] });
+  const { epoch } = take.attempt;
+  const ending = { status: 'rejected', code, message, costUsd: '0', from: ['submitting'], epoch } as const;
+  return end(dependencies, sending.key, ending);
 };
 
 const leavesFor = ({ generation, attempt }: Taken, delayMs: number): boolean => {
@@ -234,13 +236,18 @@ const leavesFor = ({ generation, attempt }: Taken, delayMs: number): boolean => 
 const untilDeadline = ({ generation }: Taken, delayMs: number): number =>
   Math.max(0, Math.min(delayMs, generation.deadlineAt.getTime() - generation.now.getTime() + 100));
 
-const lost = (dependencies: Dependencies, key: AttemptKey, message: string): Promise<AttemptStep> =>
+const lost = (
+  dependencies: Dependencies,
+  { key, epoch }: { key: AttemptKey; epoch: number },
+  message: string,
+): Promise<AttemptStep> =>
   end(dependencies, key, {
     status: 'ambiguous',
     code: 'provider_submit_ambiguous',
     message: `the provider may have accepted this submit, its answer was lost: ${message}`,
     costUsd: null,
     from: ['submitting'],
+    epoch,
   });
 
 /**
@@ -259,12 +266,18 @@ const settleUnknown = async (
   const credential = findCredential(dependencies, subject);
   const call = callFor({ ...sending, ...(credential && { credential }) }, subjectKey);
   const found = provider.find ? await provider.find(model, subject.sentAt ?? subject.startedAt, call) : 'unknown';
-  if (found === 'unknown') await lost(dependencies, subjectKey, 'nobody recorded one, and the provider cannot tell');
+  if (found === 'unknown')
+    await lost(
+      dependencies,
+      { key: subjectKey, epoch: subject.epoch },
+      'nobody recorded one, and the provider cannot tell',
+    );
   else if (found === 'absent')
     await recordNotAccepted(database, subjectKey, {
       code: 'provider_server_error',
       message: 'the provider never received it',
       counts: false,
+      epoch: subject.epoch,
     });
   else await recordSubmitted(database, subjectKey, { operation: found, providerRequestId: null });
   // what was just written decides: adopt, send or follow the policy

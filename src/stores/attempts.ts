@@ -75,6 +75,7 @@ const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
   sentAt: from.sentAt,
   sendTimeoutMs: from.sendTimeoutMs,
   submittedAt: from.submittedAt,
+  endedAt: from.endedAt,
 });
 
 /** One owner at any time: the loser's handle is cleared in the statement before the winner gets it. */
@@ -111,7 +112,8 @@ export const planAttempt = (
     const candidates = (generation.decision?.candidates ?? []).filter(({ excluded }) => excluded === null);
     const next = nextAttempt(attempts.map(toEntry), candidates, policyOf(generation));
     const untouched = !latest || latest.status === 'planned';
-    if (!next || (generation.cancelRequestedAt !== null && untouched)) return { action: 'stop' };
+    if (!next || (generation.cancelRequestedAt !== null && (untouched || next.takesOver === null)))
+      return { action: 'stop' };
     const { model, provider, estimatedCostUsd } = next.candidate;
     const number = (attempts.at(-1)?.number ?? 0) + 1;
     const created = await transaction.attempt.create({
@@ -143,6 +145,8 @@ const replace = async (
     });
   // a sender may still be at it: it is fenced, keeps its row for a late answer, and `by` settles it first
   else if (latest.status === 'submitting')
+    await write(transaction, generation, { key: latest, patch: { supersededBy: by.number } });
+  else if (latest.status === 'ambiguous')
     await write(transaction, generation, { key: latest, patch: { supersededBy: by.number } });
 };
 
@@ -181,7 +185,7 @@ const settlePredecessor = async (transaction: Transaction, taken: Taken): Promis
     const owner = await handOver(transaction, generation, { from: earlier, to: attempt });
     return { kind: 'recorded', attempt: owner, generation };
   }
-  if (earlier.status === 'ambiguous') {
+  if (earlier.status !== 'planned') {
     // the policy decides on the lost answer, not on this attempt, which never sent anything
     await write(transaction, generation, { key: attempt, patch: { status: 'superseded', endedAt: generation.now } });
     return { kind: 'recorded', attempt: earlier, generation };
@@ -268,6 +272,7 @@ export const recordSubmitted = (
         errorCode: null,
         errorMessage: null,
         possibleCostUsd: null,
+        endedAt: null,
       },
     });
   });
@@ -295,6 +300,8 @@ export const recordSucceeded = (database: Database, key: AttemptKey, result: Res
       key,
       patch: {
         status: 'succeeded',
+        errorCode: null,
+        errorMessage: null,
         outputs: result.outputs,
         usage: result.usage,
         costUsd: result.costUsd,
@@ -313,6 +320,8 @@ export type Ending = {
   /** `null`: not known; the estimate then stands as a possible cost. */
   costUsd: Money | null;
   from: readonly AttemptStatus[];
+  /** Of the send this is known of; absent where it is not about one send. */
+  epoch?: number;
 };
 
 /** Ends an attempt without a result. `null` when it had ended otherwise. */
@@ -321,6 +330,7 @@ export const recordEnding = (database: Database, key: AttemptKey, ending: Ending
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
     if (!ending.from.includes(attempt.status as AttemptStatus)) return null;
+    if (ending.epoch !== undefined && ending.epoch !== attempt.epoch) return null;
     return write(transaction, generation, {
       key,
       patch: {
@@ -334,14 +344,17 @@ export const recordEnding = (database: Database, key: AttemptKey, ending: Ending
     });
   });
 
-/** Known not accepted: free to be sent again. `counts` is false for rate limits, which use up no try. */
+/**
+ * Known not accepted: free to be sent again. `counts` is false for rate limits, which use up no try. `epoch` is of the
+ * send this is known of: a sender that wakes up late says nothing about a later one.
+ */
 export const recordNotAccepted = (
   database: Database,
   key: AttemptKey,
-  { code, message, counts }: { code: FailureCode; message: string; counts: boolean },
+  { code, message, counts, epoch }: { code: FailureCode; message: string; counts: boolean; epoch: number },
 ): Promise<AttemptRow | null> =>
   recordIf(database, key, {
-    when: (attempt) => attempt.status === 'submitting',
+    when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
     patch: {
       status: 'planned',
       submitErrors: { increment: counts ? 1 : 0 },

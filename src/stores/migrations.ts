@@ -52,9 +52,11 @@ const apply = async (client: Client, migration: Migration): Promise<void> => {
 
 const applyMissing = async (client: Client): Promise<string[]> => {
   await client.query(createTable);
-  const { rows } = await client.query<{ migration_name: string; checksum: string }>(
-    'SELECT migration_name, checksum FROM _prisma_migrations WHERE rolled_back_at IS NULL',
+  const { rows } = await client.query<{ migration_name: string; checksum: string; finished_at: Date | null }>(
+    'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL',
   );
+  const half = rows.find((row) => row.finished_at === null);
+  if (half) throw new Error(`migration ${half.migration_name} was begun by another tool and not finished`);
   const applied = new Map(rows.map((row) => [row.migration_name, row.checksum]));
   const done: string[] = [];
   for (const migration of await readMigrations()) {

@@ -36,7 +36,8 @@ beforeAll(async () => {
 });
 afterAll(() => ledger.close());
 
-const busy = { code: 'provider_overloaded', message: 'busy', counts: true } as const;
+// of the first send
+const busy = { code: 'provider_overloaded', message: 'busy', counts: true, epoch: 1 } as const;
 const lost = {
   status: 'ambiguous',
   code: 'provider_submit_ambiguous',
@@ -108,13 +109,13 @@ test('a take that was not sent is put back, by its own epoch only', async () => 
 
 test('counts the submits that were not accepted, not the rate limits', async () => {
   const key = await beginAttempt(database);
-  for (const [counts, total] of [
-    [true, 1],
-    [false, 1],
-    [true, 2],
+  for (const [counts, total, epoch] of [
+    [true, 1, 1],
+    [false, 1, 2],
+    [true, 2, 3],
   ] as const) {
     await take(database, key);
-    const row = await recordNotAccepted(database, key, { ...busy, counts });
+    const row = await recordNotAccepted(database, key, { ...busy, counts, epoch });
     expect(row).toMatchObject({
       status: 'planned',
       submitErrors: total,
@@ -132,7 +133,7 @@ test('a refusal that arrives late does not undo the send of a later epoch', asyn
   const second = await take(database, key);
   expect(second).toMatchObject({ kind: 'taken', attempt: { epoch: 2 } });
   // the first one wakes up with the refusal of its own send, of epoch 1
-  await recordNotAccepted(database, key, { ...busy, ...{ epoch: 1 } });
+  await recordNotAccepted(database, key, busy);
   expect(await statusOf(database, key)).toBe('submitting');
 });
 

@@ -181,7 +181,7 @@ test('a late answer of the fenced sender is stored, and the next attempt takes i
 
 test('what was never received is sent by the next attempt', async () => {
   const { first, second } = await beginTakenOver();
-  const nothing = { code: 'provider_server_error', message: 'never received', counts: false } as const;
+  const nothing = { code: 'provider_server_error', message: 'never received', counts: false, epoch: 1 } as const;
   await recordNotAccepted(database, first, nothing);
   expect(await take(database, second)).toMatchObject({ kind: 'taken', attempt: { number: 2 } });
 });
