@@ -38,7 +38,7 @@ module.exports = {
     only('workflows', '^src/workflows/', [
       domain,
       '^src/activities/index\\.ts$',
-      '^src/stores/attempts\\.ts$',
+      '^src/stores/attempt-plan\\.ts$',
       ...npm('@temporalio/workflow'),
     ]),
     only('activities', '^src/activities/', [

@@ -1,4 +1,4 @@
-import { planAttempt as plan, type Plan } from '../stores/attempts';
+import { planAttempt as plan, type Plan } from '../stores/attempt-plan';
 import { findModel, type Dependencies } from './dependencies';
 
 /** Decides from the ledger whether there is another attempt to make, and allocates it. */

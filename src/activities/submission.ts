@@ -13,12 +13,10 @@ import {
   recordNotAccepted,
   recordSubmitted,
   recordSucceeded,
-  takeAttempt,
-  untakeAttempt,
   type AttemptKey,
   type AttemptRow,
-  type Take,
 } from '../stores/attempts';
+import { takeAttempt, untakeAttempt, type Take } from '../stores/attempt-take';
 import { readGeneration, readInput } from '../stores/generations';
 import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
 import { persist, withHeartbeat } from './heartbeat';

@@ -1,7 +1,6 @@
 import type { FailureCode } from '../domain/failure';
 import type { AttemptStatus, Usage } from '../domain/generation';
 import type { Money } from '../domain/money';
-import { nextAttempt, type AttemptPolicy, type LedgerEntry } from '../domain/next-attempt';
 import { inTransaction, type Database, type Transaction } from './database';
 import { Prisma, type Attempt } from './generated/client';
 import { lockGeneration, publish, type LockedGeneration } from './generations';
@@ -27,7 +26,7 @@ const unique = ({ generationId, number }: AttemptKey) => ({ generationId_number:
 export const readAttempt = (database: Database | Transaction, key: AttemptKey): Promise<AttemptRow> =>
   database.attempt.findUniqueOrThrow({ where: unique(key) });
 
-const attemptEvent = (attempt: AttemptRow) => ({
+export const attemptEvent = (attempt: AttemptRow) => ({
   type: 'generation.attempt',
   data: {
     number: attempt.number,
@@ -41,7 +40,7 @@ const attemptEvent = (attempt: AttemptRow) => ({
 export type AttemptPatch = Prisma.AttemptUpdateInput;
 
 /** Under the generation's lock: writes the row and appends its event. */
-const write = async (
+export const writeAttempt = async (
   transaction: Transaction,
   generation: LockedGeneration,
   { key, patch }: { key: AttemptKey; patch: AttemptPatch },
@@ -50,17 +49,6 @@ const write = async (
   if (patch.status !== undefined) await publish(transaction, generation, { events: [attemptEvent(attempt)] });
   return attempt;
 };
-
-export type Plan = { action: 'stop' } | { action: 'attempt'; number: number; provider: string; model: string };
-
-const toEntry = (attempt: AttemptRow): LedgerEntry => ({
-  number: attempt.number,
-  model: attempt.model,
-  status: attempt.status as AttemptStatus,
-  errorCode: attempt.errorCode as FailureCode | null,
-  estimatedUsd: attempt.estimatedUsd.toFixed(),
-  takesOver: attempt.takesOver,
-});
 
 /** What moves with paid work when a later attempt becomes its owner. */
 const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
@@ -79,162 +67,23 @@ const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
 });
 
 /** One owner at any time: the loser's handle is cleared in the statement before the winner gets it. */
-const handOver = async (
+export const handOver = async (
   transaction: Transaction,
   generation: LockedGeneration,
   { from, to }: { from: AttemptRow; to: AttemptKey },
 ): Promise<AttemptRow> => {
-  await write(transaction, generation, {
+  await writeAttempt(transaction, generation, {
     key: from,
     patch: { status: 'superseded', supersededBy: to.number, operationId: null, costUsd: null, endedAt: generation.now },
   });
-  return write(transaction, generation, { key: to, patch: { ...possession(from), takesOver: null } });
+  return writeAttempt(transaction, generation, { key: to, patch: { ...possession(from), takesOver: null } });
 };
 
-const isPaid = (attempt: AttemptRow): boolean => attempt.status === 'submitted' || attempt.status === 'succeeded';
-
-/**
- * Allocates the next attempt. Also what makes a reset or a re-run safe: what an earlier attempt sent or paid for is
- * taken over, and the earlier one is fenced. `priceVersionOf` names the price row of a model.
- */
-export const planAttempt = (
-  database: Database,
-  generationId: string,
-  {
-    policyOf,
-    priceVersionOf,
-  }: { policyOf: (g: LockedGeneration) => AttemptPolicy; priceVersionOf: (model: string) => string },
-): Promise<Plan> =>
-  inTransaction(database, async (transaction) => {
-    const generation = await lockGeneration(transaction, generationId);
-    const attempts = await transaction.attempt.findMany({ where: { generationId }, orderBy: { number: 'asc' } });
-    const latest = attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
-    const candidates = (generation.decision?.candidates ?? []).filter(({ excluded }) => excluded === null);
-    const next = nextAttempt(attempts.map(toEntry), candidates, policyOf(generation));
-    const untouched = !latest || latest.status === 'planned';
-    if (!next || (generation.cancelRequestedAt !== null && (untouched || next.takesOver === null)))
-      return { action: 'stop' };
-    const { model, provider, estimatedCostUsd } = next.candidate;
-    const number = (attempts.at(-1)?.number ?? 0) + 1;
-    const created = await transaction.attempt.create({
-      data: {
-        generationId,
-        number,
-        model,
-        provider,
-        estimatedUsd: estimatedCostUsd,
-        priceVersion: priceVersionOf(model),
-        takesOver: next.takesOver,
-      },
-    });
-    await publish(transaction, generation, { phase: 'submitting', progress: null, events: [attemptEvent(created)] });
-    if (latest) await replace(transaction, generation, { latest, by: created });
-    return { action: 'attempt', number, provider, model };
-  });
-
-const replace = async (
-  transaction: Transaction,
-  generation: LockedGeneration,
-  { latest, by }: { latest: AttemptRow; by: AttemptRow },
-): Promise<void> => {
-  if (isPaid(latest)) await handOver(transaction, generation, { from: latest, to: by });
-  else if (latest.status === 'planned')
-    await write(transaction, generation, {
-      key: latest,
-      patch: { status: 'superseded', supersededBy: by.number, endedAt: generation.now },
-    });
-  // a sender may still be at it: it is fenced, keeps its row for a late answer, and `by` settles it first
-  else if (latest.status === 'submitting')
-    await write(transaction, generation, { key: latest, patch: { supersededBy: by.number } });
-  else if (latest.status === 'ambiguous')
-    await write(transaction, generation, { key: latest, patch: { supersededBy: by.number } });
-};
-
-export type Taken = { attempt: AttemptRow; generation: LockedGeneration };
-
-export type Take =
-  /** Ours to send, now. `attempt.epoch` fences whoever took it before. */
-  | ({ kind: 'taken' } & Taken)
-  /** Sent earlier or ended: nothing to send. */
-  | ({ kind: 'recorded' } & Taken)
-  /** `subject` was sent by somebody who did not tell how it went; decide nothing before `waitMs` is over. */
-  | ({ kind: 'unresolved'; subject: AttemptRow; waitMs: number } & Taken)
-  | { kind: 'fenced' };
-
-/** How long an answer may still come in after the sender's own deadline, in ms. */
-const settlingMs = 5_000;
-
-const unresolved = (subject: AttemptRow, { generation, attempt }: Taken): Take => {
-  const silentFrom = (subject.sentAt?.getTime() ?? 0) + (subject.sendTimeoutMs ?? 0) + settlingMs;
-  return {
-    kind: 'unresolved',
-    subject,
-    waitMs: Math.max(0, silentFrom - generation.now.getTime()),
-    generation,
-    attempt,
-  };
-};
-
-/** What became of the attempt this one takes over; `null` when this one may go on to send. */
-const settlePredecessor = async (transaction: Transaction, taken: Taken): Promise<Take | null> => {
-  const { attempt, generation } = taken;
-  if (attempt.takesOver === null) return null;
-  const earlier = await readAttempt(transaction, { generationId: attempt.generationId, number: attempt.takesOver });
-  if (earlier.status === 'submitting') return unresolved(earlier, taken);
-  if (isPaid(earlier)) {
-    const owner = await handOver(transaction, generation, { from: earlier, to: attempt });
-    return { kind: 'recorded', attempt: owner, generation };
-  }
-  if (earlier.status !== 'planned') {
-    // the policy decides on the lost answer, not on this attempt, which never sent anything
-    await write(transaction, generation, { key: attempt, patch: { status: 'superseded', endedAt: generation.now } });
-    return { kind: 'recorded', attempt: earlier, generation };
-  }
-  // never accepted after all: this attempt sends in its place
-  if (earlier.status === 'planned')
-    await write(transaction, generation, { key: earlier, patch: { status: 'superseded', endedAt: generation.now } });
-  return null;
-};
-
-/** Lets go what has not been sent: cancelled by the caller, or past its deadline. Free of charge. */
-const letGo = async (transaction: Transaction, { attempt, generation }: Taken): Promise<Take> => {
-  const patch = { status: 'canceled', endedAt: generation.now, costUsd: '0' };
-  return { kind: 'recorded', attempt: await write(transaction, generation, { key: attempt, patch }), generation };
-};
-
-/**
- * The first half of submit-once: commits "about to send" before anything is sent. Whoever comes after finds
- * `submitting` and knows that a request may be out.
- */
-export const takeAttempt = (
-  database: Database,
-  key: AttemptKey,
-  { credential, sendTimeoutMs }: { credential: string; sendTimeoutMs: number },
-): Promise<Take> =>
-  inTransaction(database, async (transaction) => {
-    const generation = await lockGeneration(transaction, key.generationId);
-    const attempt = await readAttempt(transaction, key);
-    const taken = { attempt, generation };
-    if (attempt.supersededBy !== null) return { kind: 'fenced' };
-    if (attempt.status === 'submitting') return unresolved(attempt, taken);
-    if (attempt.status !== 'planned') return { kind: 'recorded', ...taken };
-    const earlier = await settlePredecessor(transaction, taken);
-    if (earlier) return earlier;
-    if (generation.cancelRequestedAt !== null || generation.now > generation.deadlineAt)
-      return letGo(transaction, taken);
-    const patch = { status: 'submitting', epoch: attempt.epoch + 1, sentAt: generation.now, sendTimeoutMs, credential };
-    return { kind: 'taken', attempt: await write(transaction, generation, { key, patch }), generation };
-  });
-
-/** Puts a take back that was never sent. */
-export const untakeAttempt = (database: Database, key: AttemptKey, epoch: number): Promise<void> =>
-  recordIf(database, key, {
-    when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
-    patch: { status: 'planned', sentAt: null },
-  }).then(() => undefined);
+export const isPaid = (attempt: AttemptRow): boolean =>
+  attempt.status === 'submitted' || attempt.status === 'succeeded';
 
 /** Writes `patch` if the row is still as `when` wants it; `null` when it is not. */
-const recordIf = (
+export const recordIf = (
   database: Database,
   key: AttemptKey,
   { when, patch }: { when: (attempt: AttemptRow) => boolean; patch: AttemptPatch },
@@ -243,7 +92,7 @@ const recordIf = (
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
     if (!when(attempt)) return null;
-    return write(transaction, generation, { key, patch });
+    return writeAttempt(transaction, generation, { key, patch });
   });
 
 /** Also from `ambiguous`: an answer that arrives late is still the answer. */
@@ -261,7 +110,7 @@ export const recordSubmitted = (
     const attempt = await readAttempt(transaction, key);
     if (!awaitsAnswer(attempt)) return null;
     await publish(transaction, generation, { phase: 'polling' });
-    return write(transaction, generation, {
+    return writeAttempt(transaction, generation, {
       key,
       patch: {
         status: 'submitted',
@@ -296,7 +145,7 @@ export const recordSucceeded = (database: Database, key: AttemptKey, result: Res
       progress: 100,
       ...(result.warnings.length > 0 && { warnings: result.warnings }),
     });
-    return write(transaction, generation, {
+    return writeAttempt(transaction, generation, {
       key,
       patch: {
         status: 'succeeded',
@@ -331,7 +180,7 @@ export const recordEnding = (database: Database, key: AttemptKey, ending: Ending
     const attempt = await readAttempt(transaction, key);
     if (!ending.from.includes(attempt.status as AttemptStatus)) return null;
     if (ending.epoch !== undefined && ending.epoch !== attempt.epoch) return null;
-    return write(transaction, generation, {
+    return writeAttempt(transaction, generation, {
       key,
       patch: {
         status: ending.status,

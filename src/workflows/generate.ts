@@ -9,7 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { AttemptStep } from '../domain/attempt-step';
-import type { Plan } from '../stores/attempts';
+import type { Plan } from '../stores/attempt-plan';
 import type { attempt } from './attempt';
 import { attemptWorkflowId, type GenerateInput } from './messages';
 import { ledger } from './proxies';

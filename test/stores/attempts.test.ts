@@ -6,8 +6,8 @@ import {
   recordNotAccepted,
   recordSubmitted,
   recordSucceeded,
-  untakeAttempt,
 } from '../../src/stores/attempts';
+import { untakeAttempt } from '../../src/stores/attempt-take';
 import type { Database } from '../../src/stores/database';
 import { requestCancel } from '../../src/stores/generations';
 import {

@@ -1,0 +1,96 @@
+import { handOver, isPaid, readAttempt, recordIf, writeAttempt, type AttemptKey, type AttemptRow } from './attempts';
+import { inTransaction, type Database, type Transaction } from './database';
+import { lockGeneration, type LockedGeneration } from './generations';
+
+export type Taken = { attempt: AttemptRow; generation: LockedGeneration };
+
+export type Take =
+  /** Ours to send, now. `attempt.epoch` fences whoever took it before. */
+  | ({ kind: 'taken' } & Taken)
+  /** Sent earlier or ended: nothing to send. */
+  | ({ kind: 'recorded' } & Taken)
+  /** `subject` was sent by somebody who did not tell how it went; decide nothing before `waitMs` is over. */
+  | ({ kind: 'unresolved'; subject: AttemptRow; waitMs: number } & Taken)
+  | { kind: 'fenced' };
+
+/** How long an answer may still come in after the sender's own deadline, in ms. */
+const settlingMs = 5_000;
+
+const unresolved = (subject: AttemptRow, { generation, attempt }: Taken): Take => {
+  const silentFrom = (subject.sentAt?.getTime() ?? 0) + (subject.sendTimeoutMs ?? 0) + settlingMs;
+  return {
+    kind: 'unresolved',
+    subject,
+    waitMs: Math.max(0, silentFrom - generation.now.getTime()),
+    generation,
+    attempt,
+  };
+};
+
+/** What became of the attempt this one takes over; `null` when this one may go on to send. */
+const settlePredecessor = async (transaction: Transaction, taken: Taken): Promise<Take | null> => {
+  const { attempt, generation } = taken;
+  if (attempt.takesOver === null) return null;
+  const earlier = await readAttempt(transaction, { generationId: attempt.generationId, number: attempt.takesOver });
+  if (earlier.status === 'submitting') return unresolved(earlier, taken);
+  if (isPaid(earlier)) {
+    const owner = await handOver(transaction, generation, { from: earlier, to: attempt });
+    return { kind: 'recorded', attempt: owner, generation };
+  }
+  if (earlier.status !== 'planned') {
+    // the policy decides on the lost answer, not on this attempt, which never sent anything
+    await writeAttempt(transaction, generation, {
+      key: attempt,
+      patch: { status: 'superseded', endedAt: generation.now },
+    });
+    return { kind: 'recorded', attempt: earlier, generation };
+  }
+  // never accepted after all: this attempt sends in its place
+  if (earlier.status === 'planned')
+    await writeAttempt(transaction, generation, {
+      key: earlier,
+      patch: { status: 'superseded', endedAt: generation.now },
+    });
+  return null;
+};
+
+/** Lets go what has not been sent: cancelled by the caller, or past its deadline. Free of charge. */
+const letGo = async (transaction: Transaction, { attempt, generation }: Taken): Promise<Take> => {
+  const patch = { status: 'canceled', endedAt: generation.now, costUsd: '0' };
+  return {
+    kind: 'recorded',
+    attempt: await writeAttempt(transaction, generation, { key: attempt, patch }),
+    generation,
+  };
+};
+
+/**
+ * The first half of submit-once: commits "about to send" before anything is sent. Whoever comes after finds
+ * `submitting` and knows that a request may be out.
+ */
+export const takeAttempt = (
+  database: Database,
+  key: AttemptKey,
+  { credential, sendTimeoutMs }: { credential: string; sendTimeoutMs: number },
+): Promise<Take> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    const taken = { attempt, generation };
+    if (attempt.supersededBy !== null) return { kind: 'fenced' };
+    if (attempt.status === 'submitting') return unresolved(attempt, taken);
+    if (attempt.status !== 'planned') return { kind: 'recorded', ...taken };
+    const earlier = await settlePredecessor(transaction, taken);
+    if (earlier) return earlier;
+    if (generation.cancelRequestedAt !== null || generation.now > generation.deadlineAt)
+      return letGo(transaction, taken);
+    const patch = { status: 'submitting', epoch: attempt.epoch + 1, sentAt: generation.now, sendTimeoutMs, credential };
+    return { kind: 'taken', attempt: await writeAttempt(transaction, generation, { key, patch }), generation };
+  });
+
+/** Puts a take back that was never sent. */
+export const untakeAttempt = (database: Database, key: AttemptKey, epoch: number): Promise<void> =>
+  recordIf(database, key, {
+    when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
+    patch: { status: 'planned', sentAt: null },
+  }).then(() => undefined);
