@@ -113,16 +113,21 @@ const isClosed = async ({ client }: State, generationId: string): Promise<boolea
   }
 };
 
-const startWatch = async ({ client }: State, key: { generationId: string; number: number }): Promise<void> => {
+const startWatch = async (
+  { client }: State,
+  key: { generationId: string; number: number },
+): Promise<'started' | 'exists'> => {
   try {
     await client.workflow.start<typeof watch>('watch', {
       taskQueue: taskQueues.generations,
       workflowId: watchWorkflowId(key.generationId, key.number),
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
       args: [key],
     });
+    return 'started';
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'exists';
+    throw error;
   }
 };
 

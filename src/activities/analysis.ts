@@ -1,5 +1,6 @@
 import { detect } from 'tinyld';
 import type { Analysis, GenerationInput, GenerationRequest } from '../domain/generation';
+import { cut } from '../domain/text';
 import { publishChange } from '../stores/generations';
 import type { Dependencies } from './dependencies';
 
@@ -67,11 +68,7 @@ const analyzeLocally = (request: GenerationRequest): Analysis => {
     source: 'local',
     degraded: false,
     language: detect(text) || 'und',
-    subject:
-      text
-        .split(/[,.;\n]/)[0]
-        ?.trim()
-        .slice(0, 120) ?? '',
+    subject: cut(text.split(/[,.;\n]/)[0]?.trim() ?? '', 120),
     style: styles.find((style) => text.toLowerCase().includes(style)) ?? null,
     motion: request.medium === 'video' ? firstMatch(text, motions) : null,
     durationSeconds: request.input.durationSeconds ?? durationIn(text),

@@ -1,7 +1,8 @@
+import { Context } from '@temporalio/activity';
 import type { AttemptStep } from '../domain/attempt-step';
 import { DownloadError } from '../providers/download';
 import { ProviderError } from '../providers/provider';
-import { recordArtifacts, type NewArtifact } from '../stores/artifacts';
+import { listArtifacts, recordArtifacts, type NewArtifact } from '../stores/artifacts';
 import {
   operationOf,
   outputsOf,
@@ -11,9 +12,9 @@ import {
   type AttemptKey,
   type StoredOutput,
 } from '../stores/attempts';
-import type { Dependencies } from './dependencies';
+import { traceOf, type Dependencies } from './dependencies';
 import { withHeartbeat } from './heartbeat';
-import { readWork, type Work } from './look';
+import { callOf, readWork, type Work } from './look';
 import { blobKey, keepOutputs } from './results';
 import { stepOf } from './step';
 
@@ -33,7 +34,7 @@ const fetchInto = async (
     ...(target.headers && { headers: target.headers }),
     deadlineMs: downloadTimeoutMs,
     maximumBytes,
-    allowedOrigin: work.call.credential.baseUrl,
+    allowedOrigin: work.credential?.baseUrl ?? null,
   });
   const stored = await dependencies.blobs.write(target.key, answer.body);
   return { ...stored, contentType: answer.headers['content-type'] ?? null };
@@ -76,9 +77,9 @@ const storeAll = async (
 
 /** A link that died may have a successor: looking at the operation again is free. */
 const freshOutputs = async (dependencies: Dependencies, work: Work): Promise<StoredOutput[] | null> => {
-  if (!work.provider.check || work.attempt.operation === null) return null;
+  if (!work.provider.check || work.attempt.operation === null || !work.credential) return null;
   try {
-    const outcome = await work.provider.check(work.model, operationOf(work.attempt), work.call);
+    const outcome = await work.provider.check(work.model, operationOf(work.attempt), callOf(work));
     if (outcome.state !== 'succeeded') return null;
     const outputs = await keepOutputs(dependencies, work.key, outcome.outputs);
     await replaceOutputs(dependencies.database, work.key, outputs);
@@ -89,10 +90,30 @@ const freshOutputs = async (dependencies: Dependencies, work: Work): Promise<Sto
   }
 };
 
+/** Refusals that pass are told apart from those that stay: a link that died answers all sorts of 4xx. */
 const faultOf = (error: unknown): Fault | null => {
   if (!(error instanceof DownloadError)) return null;
-  if (error.fault === 'gone') return 'gone';
-  return error.fault === 'refused' || error.fault === 'too_large' ? 'refused' : null;
+  const { fault, status } = error;
+  const refusesRequest = status !== null && status >= 400 && status < 500 && status !== 408 && status !== 429;
+  if (fault === 'gone' || refusesRequest) return 'gone';
+  return fault === 'refused' || fault === 'too_large' ? 'refused' : null;
+};
+
+/** A dead link is asked again for a while: a network between us and the bytes may have said so. Other faults, for a day. */
+const patienceMs = { gone: 120_000, other: 24 * 3_600_000 };
+
+const isHopeless = (fault: Fault | null, { settings }: Dependencies): boolean => {
+  if (fault === 'refused') return true;
+  const waitedMs = Date.now() - Context.current().info.scheduledTimestampMs;
+  return waitedMs > (fault === 'gone' ? patienceMs.gone * settings.pollScale : patienceMs.other);
+};
+
+/** An earlier run got this far and could not say so. */
+const isStored = async ({ database, blobs }: Dependencies, work: Work): Promise<boolean> => {
+  const rows = await listArtifacts(database, work.key.generationId);
+  if (rows.length === 0 || rows.length !== outputsOf(work.attempt).length) return false;
+  const found = await Promise.all(rows.map((row) => blobs.inspect(row.key)));
+  return rows.every((row, index) => found[index]?.sha256 === row.sha256);
 };
 
 const storeOrRefresh = async (dependencies: Dependencies, work: Work): Promise<NewArtifact[]> => {
@@ -131,11 +152,34 @@ export const storeArtifacts = async (dependencies: Dependencies, key: AttemptKey
   if (work.attempt.supersededBy !== null) return { state: 'fenced' };
   if (work.attempt.status !== 'succeeded') return stepOf(work.attempt);
   try {
-    const artifacts = await withHeartbeat(() => storeOrRefresh(dependencies, work));
-    await recordArtifacts(dependencies.database, { generationId: key.generationId, attempt: key.number, artifacts });
-    return { state: 'succeeded' };
+    await withHeartbeat(() => storeOnce(dependencies, work));
+    return { state: 'succeeded', stored: true };
   } catch (error) {
-    if (faultOf(error) === null) throw error;
+    if (!isHopeless(faultOf(error), dependencies)) throw error;
     return lose(dependencies, work, error as Error);
+  }
+};
+
+const storeOnce = async (dependencies: Dependencies, work: Work): Promise<void> => {
+  if (await isStored(dependencies, work)) return;
+  const artifacts = await storeOrRefresh(dependencies, work);
+  const { generationId, number } = work.key;
+  await recordArtifacts(dependencies.database, { generationId, attempt: number, artifacts });
+};
+
+/**
+ * Results that came with the answer are stored in the same step: there is nothing to wait for. What goes wrong is left
+ * to the step that stores, with its patience.
+ */
+export const storeAtOnce = async (dependencies: Dependencies, key: AttemptKey): Promise<AttemptStep> => {
+  try {
+    const work = await readWork(dependencies, key);
+    const local = outputsOf(work.attempt).every(({ kind }) => kind !== 'url');
+    if (!local || work.attempt.status !== 'succeeded') return stepOf(work.attempt);
+    await storeOnce(dependencies, work);
+    return { state: 'succeeded', stored: true };
+  } catch (error) {
+    dependencies.logger.warn({ attempt: traceOf(key), error: (error as Error).message }, 'not stored at once');
+    return { state: 'succeeded', stored: false };
   }
 };

@@ -1,18 +1,31 @@
+import { releaseAttempt as release, untilSettled } from '../stores/attempt-take';
 import { recordEnding, type AttemptKey } from '../stores/attempts';
 import type { Dependencies } from './dependencies';
+import { settleFate } from './fate';
+import { persist } from './heartbeat';
 import { cancelAtProvider, readWork } from './look';
 import { comeBackLater } from './step';
 
+/** An attempt that waits to be sent, and whose workflow was told to stop, is let go. */
+export const releaseAttempt = ({ database }: Dependencies, key: AttemptKey): Promise<void> => release(database, key);
+
+const askTimeoutMs = 20_000;
+
 /**
  * Tells the provider to stop. `submitted` work it confirms as stopped is ended here; all else is left to the looks that
- * follow. An attempt still being sent is waited for.
+ * follow. The fate of an attempt whose sender has died is settled first.
  */
 export const cancelOperation = async (dependencies: Dependencies, key: AttemptKey): Promise<void> => {
   const work = await readWork(dependencies, key);
-  if (work.attempt.status === 'submitting') throw comeBackLater('not_settled', 1_000);
-  if (work.attempt.status !== 'submitted' || work.attempt.supersededBy !== null) return;
+  if (work.attempt.supersededBy !== null) return;
+  if (work.attempt.status === 'submitting') {
+    const waitMs = untilSettled(work.attempt, work.generation.now);
+    if (waitMs === 0) await settleFate(dependencies, work.attempt, askTimeoutMs);
+    throw comeBackLater('not_settled', Math.max(waitMs, 100));
+  }
+  if (work.attempt.status !== 'submitted') return;
   if ((await cancelAtProvider(dependencies, work)) !== 'confirmed') return;
   // whether it was charged is the provider's to tell, and not every one does: it stands as a possible cost
   const ending = { status: 'canceled', code: null, message: '', costUsd: null, from: ['submitted'] } as const;
-  await recordEnding(dependencies.database, key, ending);
+  await persist(dependencies, () => recordEnding(dependencies.database, key, ending));
 };

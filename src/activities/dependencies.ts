@@ -24,7 +24,7 @@ export type WorkflowPort = {
   start(generation: { id: string; tenantId: string; medium: string }): Promise<'started' | 'exists'>;
   cancel(generationId: string): Promise<void>;
   isClosed(generationId: string): Promise<boolean>;
-  watch(attempt: { generationId: string; number: number }): Promise<void>;
+  watch(attempt: { generationId: string; number: number }): Promise<'started' | 'exists'>;
 };
 
 export type Dependencies = {

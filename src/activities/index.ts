@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failures, SureshotError } from '../domain/failure';
 import { analyzeRequest } from './analysis';
 import { storeArtifacts } from './artifacts';
-import { cancelOperation } from './cancellation';
+import { cancelOperation, releaseAttempt } from './cancellation';
 import { chooseCandidates } from './choice';
 import type { Dependencies } from './dependencies';
 import { pollAttempt } from './look';
@@ -20,6 +20,7 @@ const activities = {
   pollAttempt,
   storeArtifacts,
   cancelOperation,
+  releaseAttempt,
   settleGeneration,
   reconcileGenerations,
 };

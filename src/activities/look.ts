@@ -1,7 +1,8 @@
 import type { AttemptStep } from '../domain/attempt-step';
+import type { FailureCode } from '../domain/failure';
 import type { Model } from '../domain/model';
 import { pollDelayMs } from '../domain/polling';
-import { ProviderError, type Call, type Outcome, type Provider } from '../providers/provider';
+import { ProviderError, type Call, type Credential, type Outcome, type Provider } from '../providers/provider';
 import {
   operationOf,
   readAttempt,
@@ -14,6 +15,7 @@ import {
 } from '../stores/attempts';
 import { readGeneration, type LockedGeneration } from '../stores/generations';
 import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
+import { persist } from './heartbeat';
 import { costOf, keepOutputs } from './results';
 import { comeBackLater, stepOf } from './step';
 
@@ -30,22 +32,26 @@ export type Work = {
   generation: LockedGeneration;
   provider: Provider;
   model: Model;
-  call: Call;
+  /** `null`: its key is not configured any more. */
+  credential: Credential | null;
 };
 
 export const readWork = async (dependencies: Dependencies, key: AttemptKey): Promise<Work> => {
   const attempt = await readAttempt(dependencies.database, key);
-  const credential = findCredential(dependencies, attempt);
-  // paid work waits for its key to come back: only the provider's word ends it
-  if (!credential) throw new Error(`no key called ${attempt.credential} for ${attempt.provider}`);
   return {
     key,
     attempt,
     generation: await readGeneration(dependencies.database, key.generationId),
     provider: findProvider(dependencies, attempt.provider),
     model: findModel(dependencies, attempt.model),
-    call: { credential, trace: traceOf(key), deadlineMs: lookTimeoutMs },
+    credential: findCredential(dependencies, attempt),
   };
+};
+
+/** Throws without a key: paid work waits for it to come back, only the provider's word ends it. */
+export const callOf = ({ key, attempt, credential }: Work): Call => {
+  if (!credential) throw new Error(`no key called ${attempt.credential} for ${attempt.provider}`);
+  return { credential, trace: traceOf(key), deadlineMs: lookTimeoutMs };
 };
 
 const delayFor = ({ settings, random }: Dependencies, work: Work, hintMs: number | null): number =>
@@ -67,20 +73,16 @@ export const pollAttempt = async (
   if (work.attempt.supersededBy !== null) return { state: 'fenced' };
   if (work.attempt.status !== 'submitted') return stepOf(work.attempt);
   const outcome = await look(dependencies, work);
-  if (outcome instanceof ProviderError) return failedLook(dependencies, work, outcome);
+  if (outcome instanceof ProviderError) return failedLook(dependencies, { ...work, watching }, outcome);
   if (outcome.state !== 'pending') return concluded(dependencies, work, outcome);
-  if (!watching) {
-    await recordLook(dependencies.database, key, outcome.progress ?? null);
-    const overdue = work.generation.now > work.generation.deadlineAt;
-    if (overdue && (await stopOverdue(dependencies, work))) return { state: 'canceled' };
-  }
+  if (!watching) await recordLook(dependencies.database, key, outcome.progress ?? null);
+  if (!watching && (await stopOverdue(dependencies, work))) return { state: 'canceled' };
   throw comeBackLater('not_ready', delayFor(dependencies, work, outcome.retryAfterMs ?? null));
 };
 
-const look = async (
-  dependencies: Dependencies,
-  { provider, model, attempt, call }: Work,
-): Promise<Outcome | ProviderError> => {
+const look = async (dependencies: Dependencies, work: Work): Promise<Outcome | ProviderError> => {
+  const { provider, model, attempt } = work;
+  const call = callOf(work);
   try {
     if (!provider.check) throw new Error(`${provider.id} has no operations to look at`);
     return await provider.check(model, operationOf(attempt), call);
@@ -96,7 +98,7 @@ const look = async (
 
 const concluded = async (
   dependencies: Dependencies,
-  { key, model, generation, call }: Work,
+  { key, model, generation }: Work,
   outcome: Exclude<Outcome, { state: 'pending' }>,
 ): Promise<AttemptStep> => {
   const { database } = dependencies;
@@ -116,49 +118,61 @@ const concluded = async (
       from: ['submitted'],
     });
   }
-  dependencies.logger.info({ attempt: call.trace, state: outcome.state }, 'the provider is done');
+  dependencies.logger.info({ attempt: traceOf(key), state: outcome.state }, 'the provider is done');
   return stepOf(await readAttempt(database, key));
 };
 
+/** Answers that make no sense, after the deadline: nothing better will come. */
+const senselessLooks = 20;
+
+const lastWord = (work: Work, error: ProviderError, looks: { failed: number; gone: number }): FailureCode | null => {
+  if (looks.gone >= goneAfterLooks) return 'provider_result_lost';
+  const overdue = work.generation.now > work.generation.deadlineAt;
+  return overdue && error.code === 'provider_bad_response' && looks.failed >= senselessLooks ? error.code : null;
+};
+
 /** The look failed, not the generation. Only "there is no such operation", said repeatedly, is the provider's last word. */
-const failedLook = async (dependencies: Dependencies, work: Work, error: ProviderError): Promise<AttemptStep> => {
+const failedLook = async (
+  dependencies: Dependencies,
+  work: Work & { watching: boolean },
+  error: ProviderError,
+): Promise<AttemptStep> => {
   const { key } = work;
-  const looks = await recordFailedLook(dependencies.database, key);
-  dependencies.logger.warn({ attempt: work.call.trace, code: error.code, looks }, error.message);
-  if (error.code !== 'provider_result_lost' || looks < goneAfterLooks) {
-    const hintMs = error.retryAfterMs ?? Math.min(60_000, 1_000 * 2 ** Math.min(looks, 6));
-    throw comeBackLater('not_ready', delayFor(dependencies, work, hintMs));
+  const gone = error.code === 'provider_result_lost';
+  const looks = await recordFailedLook(dependencies.database, key, { gone });
+  dependencies.logger.warn({ attempt: traceOf(key), code: error.code, looks }, error.message);
+  const code = lastWord(work, error, looks);
+  if (code !== null) {
+    const message = code === error.code ? error.message : `${work.provider.id} does not know this operation any more`;
+    const ending = { status: 'failed', code, message, costUsd: null, from: ['submitted'] } as const;
+    await persist(dependencies, () => recordEnding(dependencies.database, key, ending));
+    return stepOf(await readAttempt(dependencies.database, key));
   }
-  const message = `${work.provider.id} does not know this operation any more`;
-  const ending = {
-    status: 'failed',
-    code: 'provider_result_lost',
-    message,
-    costUsd: null,
-    from: ['submitted'],
-  } as const;
-  await recordEnding(dependencies.database, key, ending);
-  return stepOf(await readAttempt(dependencies.database, key));
+  if (!work.watching && !gone && (await stopOverdue(dependencies, work))) return { state: 'canceled' };
+  const hintMs = error.retryAfterMs ?? Math.min(60_000, 1_000 * 2 ** Math.min(looks.failed, 6));
+  throw comeBackLater('not_ready', delayFor(dependencies, work, hintMs));
 };
 
 /** Past the deadline and not done: cancelled where the provider can, else it goes on to its end. */
 const stopOverdue = async (dependencies: Dependencies, work: Work): Promise<boolean> => {
+  if (work.generation.now <= work.generation.deadlineAt) return false;
   if ((await cancelAtProvider(dependencies, work)) !== 'confirmed') return false;
   const ended = { status: 'canceled', code: null, message: '', costUsd: null, from: ['submitted'] } as const;
-  await recordEnding(dependencies.database, work.key, ended);
+  await persist(dependencies, () => recordEnding(dependencies.database, work.key, ended));
   return true;
 };
 
 /** `unable` also when the call fails: the next look tells how it stands. */
 export const cancelAtProvider = async (
   { logger }: Dependencies,
-  { provider, model, attempt, call }: Work,
+  work: Work,
 ): Promise<'confirmed' | 'requested' | 'too_late' | 'unable'> => {
+  const { provider, model, attempt } = work;
   if (!provider.cancel) return 'unable';
   try {
-    return await provider.cancel(model, operationOf(attempt), call);
+    return await provider.cancel(model, operationOf(attempt), callOf(work));
   } catch (error) {
-    logger.warn({ attempt: call.trace, error: (error as Error).message }, 'could not cancel at the provider');
+    logger.warn({ attempt: traceOf(work.key), error: (error as Error).message }, 'could not cancel at the provider');
     return 'unable';
   }
 };

@@ -3,6 +3,7 @@ import type { GenerationInput } from '../domain/generation';
 import type { Model } from '../domain/model';
 import type { Money } from '../domain/money';
 import { actualCost } from '../domain/pricing';
+import { storable } from '../domain/text';
 import type { Outcome, Output } from '../providers/provider';
 import type { AttemptKey, StoredOutput } from '../stores/attempts';
 import type { Dependencies } from './dependencies';
@@ -18,7 +19,8 @@ export const blobKey = ({ generationId, number }: AttemptKey, index: number): st
   `generations/${generationId}/${number}/${index}`;
 
 const keep = async ({ blobs }: Dependencies, key: string, output: Output): Promise<StoredOutput> => {
-  if (output.kind !== 'bytes') return output;
+  if (output.kind === 'text') return { kind: 'text', text: storable(output.text) };
+  if (output.kind === 'url') return output;
   const stored = await blobs.write(key, output.bytes);
   return { kind: 'blob', key, contentType: output.contentType, ...stored };
 };

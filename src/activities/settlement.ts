@@ -1,5 +1,6 @@
 import type { Failure, FailureCode } from '../domain/failure';
 import type { TerminalStatus, Usage } from '../domain/generation';
+import { cut } from '../domain/text';
 import { outputsOf, type AttemptRow } from '../stores/attempts';
 import { inTransaction, type Transaction } from '../stores/database';
 import { lockGeneration, publish, type Change, type LockedGeneration } from '../stores/generations';
@@ -8,8 +9,7 @@ import type { Dependencies } from './dependencies';
 /** Longer texts stand in artifact 0 only. */
 const textLimit = 64 * 1024;
 
-/** `watch`: the number of an attempt whose work may still run and cost at the provider. */
-export type Settlement = { status: TerminalStatus; watch: number | null };
+export type Settlement = { status: TerminalStatus };
 
 const reasonOf = (attempt: AttemptRow): string => `${attempt.provider}: ${attempt.errorMessage ?? attempt.status}`;
 
@@ -33,7 +33,7 @@ const failureOf = (attempts: readonly AttemptRow[]): Failure => {
     return { code: latest.errorCode as FailureCode, message: latest.errorMessage ?? '' };
   return {
     code: 'provider_all_failed',
-    message: `${models.size} models were tried. ${ended.map(reasonOf).join(' · ')}`.slice(0, 2000),
+    message: cut(`${models.size} models were tried. ${ended.map(reasonOf).join(' · ')}`, 2000),
   };
 };
 
@@ -64,10 +64,6 @@ const conclude = (
   return { status: 'failed', error: how.interrupted ? interruptedFailure : failureOf(ledger.attempts) };
 };
 
-const mayStillRun = (attempts: readonly AttemptRow[]): number | null =>
-  attempts.filter((attempt) => attempt.status === 'submitted' || attempt.status === 'submitting').at(-1)?.number ??
-  null;
-
 const readLedger = async (transaction: Transaction, generationId: string): Promise<Ledger> => ({
   attempts: await transaction.attempt.findMany({ where: { generationId }, orderBy: { number: 'asc' } }),
   stored: await transaction.artifact.count({ where: { generationId } }),
@@ -84,9 +80,8 @@ export const settleGeneration = (
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, input.generationId);
     const ledger = await readLedger(transaction, input.generationId);
-    const watch = mayStillRun(ledger.attempts);
-    if (generation.status !== 'queued' && generation.status !== 'running') return { status: generation.status, watch };
+    if (generation.status !== 'queued' && generation.status !== 'running') return { status: generation.status };
     const change = conclude(generation, ledger, { canceled: input.canceled, interrupted: input.interrupted === true });
     await publish(transaction, generation, change);
-    return { status: change.status, watch };
+    return { status: change.status };
   });

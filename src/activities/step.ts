@@ -9,8 +9,9 @@ export const stepOf = (attempt: AttemptRow): AttemptStep => {
     case 'submitted':
       return { state: 'pending', pollAfterMs: 0 };
     case 'succeeded':
+      return { state: 'succeeded', stored: false };
     case 'canceled':
-      return { state: attempt.status };
+      return { state: 'canceled' };
     case 'failed':
     case 'rejected':
     case 'ambiguous':

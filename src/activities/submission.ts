@@ -20,6 +20,8 @@ import { takeAttempt, untakeAttempt, type Take } from '../stores/attempt-take';
 import { readGeneration, readInput } from '../stores/generations';
 import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
 import { persist, withHeartbeat } from './heartbeat';
+import { lost, settleFate } from './fate';
+import { storeAtOnce } from './artifacts';
 import { costOf, keepOutputs } from './results';
 import { comeBackLater, stepOf } from './step';
 
@@ -28,10 +30,13 @@ type Sending = {
   key: AttemptKey;
   provider: Provider;
   model: Model;
-  credential: Credential;
+  /** `null`: none is configured (any more). */
+  credential: Credential | null;
   input: GenerationInput;
   deadlineMs: number;
 };
+
+type SubmitCall = Call & { requestId: () => string | null };
 
 type Taken = Extract<Take, { kind: 'taken' }>;
 type Unresolved = Extract<Take, { kind: 'unresolved' }>;
@@ -42,11 +47,7 @@ const worthWaitingMs = 20_000;
 /** A take that has not led to a send after this long is given back: the time others wait for an answer starts with it. */
 const staleTakeMs = 3_000;
 
-const prepareSending = async (
-  dependencies: Dependencies,
-  key: AttemptKey,
-  attempt: AttemptRow,
-): Promise<Sending | null> => {
+const prepareSending = async (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Promise<Sending> => {
   const { database } = dependencies;
   const provider = findProvider(dependencies, attempt.provider);
   const model = findModel(dependencies, attempt.model);
@@ -55,15 +56,14 @@ const prepareSending = async (
   const credential = findCredential(dependencies, bound);
   // providers without `check` answer with the result: their call lasts as long as the work
   const deadlineMs = provider.check ? dependencies.settings.submitTimeoutMs : model.maximumSeconds * 1000;
-  if (!credential) return null;
   const input = fillDefaults(model, await readInput(database, await readGeneration(database, key.generationId)));
   return { key, provider, model, credential, input, deadlineMs };
 };
 
-const callFor = (sending: Sending, key: AttemptKey): Call & { requestId: () => string | null } => {
+const callFor = (sending: Sending, key: AttemptKey, credential: Credential): SubmitCall => {
   let requestId: string | null = null;
   return {
-    credential: sending.credential,
+    credential,
     trace: traceOf(key),
     deadlineMs: sending.deadlineMs,
     onExchange: (exchange) => (requestId = exchange.requestId ?? requestId),
@@ -71,49 +71,46 @@ const callFor = (sending: Sending, key: AttemptKey): Call & { requestId: () => s
   };
 };
 
+const isOpen = ({ status }: AttemptRow): boolean => status === 'planned' || status === 'submitting';
+
 /**
  * Submits at most once: takes the attempt in the ledger, sends, records. Whoever enters after a death finds in the
  * ledger how far it came, and never sends blindly again.
  */
-export const submitAttempt = async (dependencies: Dependencies, key: AttemptKey): Promise<AttemptStep> => {
-  const attempt = await readAttempt(dependencies.database, key);
-  // all that takes time comes before the take: from there on others count the time until they may ask
-  const sending = await prepareSending(dependencies, key, attempt);
-  if (!sending) return withoutKey(dependencies, key, attempt);
-  const startedAt = performance.now();
-  const take = await takeAttempt(dependencies.database, key, {
-    credential: sending.credential.alias,
-    sendTimeoutMs: sending.deadlineMs,
+export const submitAttempt = (dependencies: Dependencies, key: AttemptKey): Promise<AttemptStep> =>
+  withHeartbeat(async () => {
+    const attempt = await readAttempt(dependencies.database, key);
+    if (attempt.supersededBy === null && !isOpen(attempt)) return stepOf(attempt);
+    // all that takes time comes before the take: from there on others count the time until they may ask
+    const sending = await prepareSending(dependencies, key, attempt);
+    const startedAt = performance.now();
+    const take = await takeAttempt(dependencies.database, key, {
+      credential: sending.credential?.alias ?? null,
+      sendTimeoutMs: sending.deadlineMs,
+    });
+    switch (take.kind) {
+      case 'fenced':
+        return { state: 'fenced' };
+      case 'recorded':
+        return stepOf(take.attempt);
+      case 'unresolved':
+        return settleUnknown(dependencies, sending, take);
+      case 'taken':
+        if (performance.now() - startedAt > staleTakeMs) return giveBack(dependencies, take);
+        return send(dependencies, sending, take);
+    }
   });
-  switch (take.kind) {
-    case 'fenced':
-      return { state: 'fenced' };
-    case 'recorded':
-      return stepOf(take.attempt);
-    case 'unresolved':
-      return settleUnknown(dependencies, sending, take);
-    case 'taken':
-      if (performance.now() - startedAt > staleTakeMs) return giveBack(dependencies, take);
-      return withHeartbeat(() => send(dependencies, sending, take));
-  }
-};
 
-const giveBack = async ({ database }: Dependencies, { attempt }: Taken): Promise<never> => {
-  await untakeAttempt(database, attempt, attempt.epoch);
+const giveBack = async (dependencies: Dependencies, { attempt }: Taken): Promise<never> => {
+  await persist(dependencies, () => untakeAttempt(dependencies.database, attempt, attempt.epoch));
   throw comeBackLater('not_accepted', 0);
 };
 
-const withoutKey = async (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Promise<AttemptStep> => {
-  if (attempt.status !== 'planned') throw new Error(`no key called ${attempt.credential} for ${attempt.provider}`);
-  const message = `no key for ${attempt.provider} is configured`;
-  return end(dependencies, key, {
-    status: 'rejected',
-    code: 'provider_auth',
-    message,
-    costUsd: '0',
-    from: ['planned'],
+const withoutKey = ({ provider }: Sending): ProviderError =>
+  new ProviderError('provider_auth', `no key for ${provider.id} is configured`, {
+    accepted: 'no',
+    scope: 'credential',
   });
-};
 
 const end = async (
   dependencies: Dependencies,
@@ -125,8 +122,9 @@ const end = async (
 };
 
 const send = async (dependencies: Dependencies, sending: Sending, take: Taken): Promise<AttemptStep> => {
-  const { key, provider, model, input } = sending;
-  const call = callFor(sending, key);
+  const { key, provider, model, input, credential } = sending;
+  if (!credential) return refused(dependencies, { sending, take }, withoutKey(sending));
+  const call = callFor(sending, key, credential);
   let outcome: Outcome;
   try {
     outcome = await provider.submit(model, input, call);
@@ -158,14 +156,19 @@ const accepted = async (
   const answer = { operation, providerRequestId: requestId };
   const recorded = await persist(dependencies, () => recordSubmitted(database, key, answer));
   if (!recorded) return unowned(dependencies, sending, operation);
+  if (recorded.number !== key.number) return { state: 'fenced' };
   const typicalMs = model.typicalSeconds * 1000;
   const leftMs = take.generation.deadlineAt.getTime() - take.generation.now.getTime();
   const state = { typicalMs, elapsedMs: 0, hintMs: retryAfterMs ?? null, leftMs, scale: settings.pollScale };
   return { state: 'pending', pollAfterMs: pollDelayMs({ ...state, random: random() }) };
 };
 
-const told = (dependencies: Dependencies, sending: Sending, recorded: AttemptRow | null): AttemptStep => {
-  if (recorded) return stepOf(recorded);
+const told = async (
+  dependencies: Dependencies,
+  sending: Sending,
+  recorded: AttemptRow | null,
+): Promise<AttemptStep> => {
+  if (recorded) return storeAtOnce(dependencies, sending.key);
   dependencies.logger.warn({ attempt: traceOf(sending.key) }, 'a result came after its attempt had been replaced');
   return { state: 'fenced' };
 };
@@ -176,9 +179,10 @@ const unowned = async (
   sending: Sending,
   operation: { id: string },
 ): Promise<AttemptStep> => {
-  const { provider, model, key } = sending;
+  const { provider, model, key, credential } = sending;
   dependencies.logger.warn({ attempt: traceOf(key), operation: operation.id }, 'accepted after it had been replaced');
-  await provider.cancel?.(model, operation, callFor(sending, key)).catch((error: unknown) => {
+  if (!credential) return { state: 'fenced' };
+  await provider.cancel?.(model, operation, callFor(sending, key, credential)).catch((error: unknown) => {
     dependencies.logger.error({ attempt: traceOf(key), error: (error as Error).message }, 'it could not be cancelled');
   });
   return { state: 'fenced' };
@@ -207,12 +211,13 @@ const refused = async (
   if (error.accepted === 'unknown') {
     // left as `submitting`: the next entry asks the provider, once no answer can come any more
     if (sending.provider.find) throw comeBackLater('not_settled', 1_000);
-    return lost(dependencies, { key: sending.key, epoch: take.attempt.epoch }, error.message);
+    return end(dependencies, sending.key, lost(take.attempt.epoch, error.message));
   }
   const { retry } = dependencies.settings;
   const limited = error.code === 'provider_rate_limited';
   const failuresSoFar = take.attempt.submitErrors + 1;
-  const delayMs = retryDelayMs(retry, failuresSoFar, error.retryAfterMs);
+  // a rate limit uses up no try, but asking again and again must slow down all the same
+  const delayMs = retryDelayMs(retry, limited ? take.attempt.epoch : failuresSoFar, error.retryAfterMs);
   if (failures[error.code].retryable && (limited ? !leavesFor(take, delayMs) : failuresSoFar < retry.attempts)) {
     const { code, message } = error;
     const note = { code, message, counts: !limited, epoch: take.attempt.epoch };
@@ -234,50 +239,16 @@ const leavesFor = ({ generation, attempt }: Taken, delayMs: number): boolean => 
 const untilDeadline = ({ generation }: Taken, delayMs: number): number =>
   Math.max(0, Math.min(delayMs, generation.deadlineAt.getTime() - generation.now.getTime() + 100));
 
-const lost = (
-  dependencies: Dependencies,
-  { key, epoch }: { key: AttemptKey; epoch: number },
-  message: string,
-): Promise<AttemptStep> =>
-  end(dependencies, key, {
-    status: 'ambiguous',
-    code: 'provider_submit_ambiguous',
-    message: `the provider may have accepted this submit, its answer was lost: ${message}`,
-    costUsd: null,
-    from: ['submitting'],
-    epoch,
-  });
-
 /**
  * Somebody sent and did not tell how it went. After its deadline no answer can come any more; then the provider is
- * asked, where it can be asked.
+ * asked, where it can be asked. What that writes decides: adopt, send or follow the policy.
  */
 const settleUnknown = async (
   dependencies: Dependencies,
   sending: Sending,
   { subject, waitMs }: Unresolved,
-): Promise<AttemptStep> => {
+): Promise<never> => {
   if (waitMs > 0) throw comeBackLater('not_settled', waitMs);
-  const { database } = dependencies;
-  const { provider, model } = sending;
-  const subjectKey = { generationId: subject.generationId, number: subject.number };
-  const credential = findCredential(dependencies, subject);
-  const call = callFor({ ...sending, ...(credential && { credential }) }, subjectKey);
-  const found = provider.find ? await provider.find(model, subject.sentAt ?? subject.startedAt, call) : 'unknown';
-  if (found === 'unknown')
-    await lost(
-      dependencies,
-      { key: subjectKey, epoch: subject.epoch },
-      'nobody recorded one, and the provider cannot tell',
-    );
-  else if (found === 'absent')
-    await recordNotAccepted(database, subjectKey, {
-      code: 'provider_server_error',
-      message: 'the provider never received it',
-      counts: false,
-      epoch: subject.epoch,
-    });
-  else await recordSubmitted(database, subjectKey, { operation: found, providerRequestId: null });
-  // what was just written decides: adopt, send or follow the policy
+  await settleFate(dependencies, subject, sending.deadlineMs);
   throw comeBackLater('not_settled', 0);
 };

@@ -4,7 +4,7 @@ import type { GenerationRow } from '../stores/generations';
 
 const longestWaitSeconds = 60;
 const firstDelayMs = 25;
-const longestDelayMs = 500;
+const longestDelayMs = 250;
 
 /** RFC 7240: `wait=10`, alone or among others. What cannot be read is no preference; a longer wait is given as 60. */
 export const readWaitSeconds = (prefer: string | undefined): number | null => {
@@ -28,7 +28,7 @@ export const readUntilTerminal = async (
     if (leftMs <= 0 || signal.aborted) break;
     await delay(Math.min(delayMs, leftMs), undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    delayMs = Math.min(longestDelayMs, delayMs * 1.5);
+    delayMs = Math.min(longestDelayMs, delayMs * 1.25);
     row = await read();
   }
   return row;

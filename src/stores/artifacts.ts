@@ -27,3 +27,10 @@ export const findArtifact = async (
   });
   return artifact && { ...artifact, bytes: Number(artifact.bytes) };
 };
+
+export const listArtifacts = (database: Database, generationId: string): Promise<{ key: string; sha256: string }[]> =>
+  database.artifact.findMany({
+    where: { generationId },
+    select: { key: true, sha256: true },
+    orderBy: { index: 'asc' },
+  });

@@ -1,5 +1,5 @@
 import type { FailureCode } from '../domain/failure';
-import type { AttemptStatus } from '../domain/generation';
+import { isTerminal, type AttemptStatus } from '../domain/generation';
 import { nextAttempt, type AttemptPolicy, type LedgerEntry, type NextAttempt } from '../domain/next-attempt';
 import { attemptEvent, handOver, isPaid, writeAttempt, type AttemptRow } from './attempts';
 import { inTransaction, type Database, type Transaction } from './database';
@@ -19,7 +19,7 @@ const toEntry = (attempt: AttemptRow): LedgerEntry => ({
 const latestOf = (attempts: readonly AttemptRow[]): AttemptRow | undefined =>
   attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
 
-/** `null`: nothing more to try. After a cancel only what was sent is still followed. */
+/** `null`: nothing more to try. After a cancel or the end only what was sent is still followed. */
 const decide = (
   generation: LockedGeneration,
   attempts: readonly AttemptRow[],
@@ -27,7 +27,8 @@ const decide = (
 ): NextAttempt | null => {
   const candidates = (generation.decision?.candidates ?? []).filter(({ excluded }) => excluded === null);
   const next = nextAttempt(attempts.map(toEntry), candidates, policy);
-  return generation.cancelRequestedAt !== null && next?.takesOver === null ? null : next;
+  const isOver = generation.cancelRequestedAt !== null || isTerminal(generation.status);
+  return isOver && next?.takesOver === null ? null : next;
 };
 
 export type Planning = {

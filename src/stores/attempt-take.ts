@@ -1,3 +1,4 @@
+import { isTerminal } from '../domain/generation';
 import { handOver, isPaid, readAttempt, recordIf, writeAttempt, type AttemptKey, type AttemptRow } from './attempts';
 import { inTransaction, type Database, type Transaction } from './database';
 import { lockGeneration, type LockedGeneration } from './generations';
@@ -16,12 +17,17 @@ export type Take =
 /** How long an answer may still come in after the sender's own deadline, in ms. */
 const settlingMs = 5_000;
 
-const unresolved = (subject: AttemptRow, { generation, attempt }: Taken): Take => {
+/** Until the fate of a send may be decided, in ms. */
+export const untilSettled = (subject: AttemptRow, now: Date): number => {
   const silentFrom = (subject.sentAt?.getTime() ?? 0) + (subject.sendTimeoutMs ?? 0) + settlingMs;
+  return Math.max(0, silentFrom - now.getTime());
+};
+
+const unresolved = (subject: AttemptRow, { generation, attempt }: Taken): Take => {
   return {
     kind: 'unresolved',
     subject,
-    waitMs: Math.max(0, silentFrom - generation.now.getTime()),
+    waitMs: untilSettled(subject, generation.now),
     generation,
     attempt,
   };
@@ -46,15 +52,17 @@ const settlePredecessor = async (transaction: Transaction, taken: Taken): Promis
     return { kind: 'recorded', attempt: earlier, generation };
   }
   // never accepted after all: this attempt sends in its place
-  if (earlier.status === 'planned')
-    await writeAttempt(transaction, generation, {
-      key: earlier,
-      patch: { status: 'superseded', endedAt: generation.now },
-    });
+  const superseded = { status: 'superseded', endedAt: generation.now };
+  await writeAttempt(transaction, generation, { key: earlier, patch: superseded });
+  await writeAttempt(transaction, generation, { key: attempt, patch: { takesOver: null } });
   return null;
 };
 
-/** Lets go what has not been sent: cancelled by the caller, or past its deadline. Free of charge. */
+/** Nothing is sent any more for a generation that was cancelled, is past its deadline or has ended without this attempt. */
+const isOver = ({ cancelRequestedAt, now, deadlineAt, status }: LockedGeneration): boolean =>
+  cancelRequestedAt !== null || now > deadlineAt || isTerminal(status);
+
+/** Lets go what has not been sent. Free of charge. */
 const letGo = async (transaction: Transaction, { attempt, generation }: Taken): Promise<Take> => {
   const patch = { status: 'canceled', endedAt: generation.now, costUsd: '0' };
   return {
@@ -71,7 +79,7 @@ const letGo = async (transaction: Transaction, { attempt, generation }: Taken): 
 export const takeAttempt = (
   database: Database,
   key: AttemptKey,
-  { credential, sendTimeoutMs }: { credential: string; sendTimeoutMs: number },
+  { credential, sendTimeoutMs }: { credential: string | null; sendTimeoutMs: number },
 ): Promise<Take> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
@@ -82,8 +90,7 @@ export const takeAttempt = (
     if (attempt.status !== 'planned') return { kind: 'recorded', ...taken };
     const earlier = await settlePredecessor(transaction, taken);
     if (earlier) return earlier;
-    if (generation.cancelRequestedAt !== null || generation.now > generation.deadlineAt)
-      return letGo(transaction, taken);
+    if (isOver(generation)) return letGo(transaction, taken);
     const patch = { status: 'submitting', epoch: attempt.epoch + 1, sentAt: generation.now, sendTimeoutMs, credential };
     return { kind: 'taken', attempt: await writeAttempt(transaction, generation, { key, patch }), generation };
   });
@@ -94,3 +101,12 @@ export const untakeAttempt = (database: Database, key: AttemptKey, epoch: number
     when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
     patch: { status: 'planned', sentAt: null },
   }).then(() => undefined);
+
+/** The workflow was told to stop while the attempt waited to be sent: it never will be. */
+export const releaseAttempt = (database: Database, key: AttemptKey): Promise<void> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    const waits = attempt.status === 'planned' && attempt.takesOver === null && attempt.supersededBy === null;
+    if (waits) await letGo(transaction, { attempt, generation });
+  });

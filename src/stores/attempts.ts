@@ -1,6 +1,7 @@
 import type { FailureCode } from '../domain/failure';
 import type { AttemptStatus, Usage } from '../domain/generation';
 import type { Money } from '../domain/money';
+import { storable } from '../domain/text';
 import { inTransaction, type Database, type Transaction } from './database';
 import { Prisma, type Attempt } from './generated/client';
 import { lockGeneration, publish, type LockedGeneration } from './generations';
@@ -99,7 +100,14 @@ export const recordIf = (
 const awaitsAnswer = (attempt: AttemptRow): boolean =>
   attempt.status === 'submitting' || (attempt.status === 'ambiguous' && attempt.supersededBy === null);
 
-/** The provider took it and works on it. `null`: the row has moved on; the operation has no owner here. */
+/** Who has this operation already: the attempt itself (its commit went through unnoticed), or whoever adopted it. */
+const findOwner = (transaction: Transaction, { generationId, provider }: AttemptRow, operationId: string) =>
+  transaction.attempt.findFirst({ where: { generationId, provider, operationId } });
+
+/**
+ * The provider took it and works on it. Returns the attempt that has the operation; `null`: the row has moved on and the
+ * operation has no owner.
+ */
 export const recordSubmitted = (
   database: Database,
   key: AttemptKey,
@@ -108,7 +116,7 @@ export const recordSubmitted = (
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
-    if (!awaitsAnswer(attempt)) return null;
+    if (!awaitsAnswer(attempt)) return findOwner(transaction, attempt, answer.operation.id);
     await publish(transaction, generation, { phase: 'polling' });
     return writeAttempt(transaction, generation, {
       key,
@@ -139,11 +147,13 @@ export const recordSucceeded = (database: Database, key: AttemptKey, result: Res
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
+    // written before: only its acknowledgement was lost
+    if (attempt.status === 'succeeded') return attempt;
     if (!awaitsAnswer(attempt) && attempt.status !== 'submitted') return null;
     await publish(transaction, generation, {
       phase: 'storing',
       progress: 100,
-      ...(result.warnings.length > 0 && { warnings: result.warnings }),
+      ...(result.warnings.length > 0 && { warnings: result.warnings.map(storable) }),
     });
     return writeAttempt(transaction, generation, {
       key,
@@ -185,7 +195,7 @@ export const recordEnding = (database: Database, key: AttemptKey, ending: Ending
       patch: {
         status: ending.status,
         errorCode: ending.code,
-        errorMessage: ending.code === null ? null : ending.message,
+        errorMessage: ending.code === null ? null : storable(ending.message),
         costUsd: ending.costUsd,
         possibleCostUsd: ending.costUsd === null ? attempt.estimatedUsd : null,
         endedAt: generation.now,
@@ -208,7 +218,7 @@ export const recordNotAccepted = (
       status: 'planned',
       submitErrors: { increment: counts ? 1 : 0 },
       errorCode: code,
-      errorMessage: message,
+      errorMessage: storable(message),
       sentAt: null,
     },
   });
@@ -217,17 +227,34 @@ export const recordNotAccepted = (
 export const recordLook = (database: Database, key: AttemptKey, progress: number | null): Promise<void> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
-    await transaction.attempt.updateMany({ where: { ...key, pollErrors: { gt: 0 } }, data: { pollErrors: 0 } });
+    await transaction.attempt.updateMany({
+      where: { ...key, pollErrors: { gt: 0 } },
+      data: { pollErrors: 0, goneLooks: 0 },
+    });
     await publish(transaction, generation, { phase: 'polling', ...(progress !== null && { progress }) });
   });
 
-/** Returns how many looks in a row have failed. */
-export const recordFailedLook = async (database: Database, key: AttemptKey): Promise<number> => {
-  const attempt = await database.attempt.update({ where: unique(key), data: { pollErrors: { increment: 1 } } });
-  return attempt.pollErrors;
+/** How many looks in a row have failed, and how many of those in a row said that there is no such operation. */
+export const recordFailedLook = async (
+  database: Database,
+  key: AttemptKey,
+  { gone }: { gone: boolean },
+): Promise<{ failed: number; gone: number }> => {
+  const { pollErrors, goneLooks } = await database.attempt.update({
+    where: unique(key),
+    data: { pollErrors: { increment: 1 }, goneLooks: gone ? { increment: 1 } : 0 },
+  });
+  return { failed: pollErrors, gone: goneLooks };
 };
 
 /** Replaces links that died with fresh ones. */
 export const replaceOutputs = async (database: Database, key: AttemptKey, outputs: StoredOutput[]): Promise<void> => {
   await database.attempt.update({ where: unique(key), data: { outputs } });
 };
+
+/** What may run on and cost at a provider although its generation has ended, and nobody fenced it. */
+export const listUnwatched = (database: Database, olderThanSeconds: number): Promise<AttemptKey[]> =>
+  database.$queryRaw`
+    SELECT a.generation_id AS "generationId", a.number FROM attempts a JOIN generations g ON g.id = a.generation_id
+    WHERE a.status IN ('submitting', 'submitted') AND a.superseded_by IS NULL
+      AND g.completed_at < now() - make_interval(secs => ${olderThanSeconds}) ORDER BY random() LIMIT 200`;

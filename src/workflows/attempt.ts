@@ -9,26 +9,39 @@ import {
 import type { AttemptStep } from '../domain/attempt-step';
 import { watchWorkflowId, type AttemptInput } from './messages';
 import { lookUntilEnded } from './looking';
-import { submitTo, transferFrom } from './proxies';
+import { ledger, submitTo, transferFrom } from './proxies';
 import type { watch } from './watch';
 
 const tell = (input: AttemptInput, phase: string): void =>
   setCurrentDetails(`${input.model}, attempt ${input.number}: ${phase}. Safe to reset: yes, on the parent.`);
 
-/** What may still run at the provider gets a workflow of its own, which outlives the generation. */
-const leaveToWatch = ({ generationId, number }: AttemptInput) =>
-  CancellationScope.nonCancellable(() =>
-    startChild<typeof watch>('watch', {
-      workflowId: watchWorkflowId(generationId, number),
-      args: [{ generationId, number }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-    }),
+/** While it waits to be sent (a rate limit, a queue), a cancellation takes it out of the wait for good. */
+const releaseWhenCanceled = (key: { generationId: string; number: number }): void => {
+  CancellationScope.current().cancelRequested.catch(() =>
+    CancellationScope.nonCancellable(() => ledger.releaseAttempt(key)),
   );
+};
+
+/** What may still run at the provider gets a workflow of its own, which outlives the generation. */
+const leaveToWatch = ({ generationId, number }: AttemptInput): Promise<void> =>
+  CancellationScope.nonCancellable(async () => {
+    try {
+      await startChild<typeof watch>('watch', {
+        workflowId: watchWorkflowId(generationId, number),
+        args: [{ generationId, number }],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+      });
+    } catch (error) {
+      // reconcile was quicker
+      if ((error as Error).name !== 'WorkflowExecutionAlreadyStartedError') throw error;
+    }
+  });
 
 /** One provider, one paid submit: submit → poll → store. Ends with a tagged outcome, never with an error. */
 export async function attempt(input: AttemptInput): Promise<AttemptStep> {
   const key = { generationId: input.generationId, number: input.number };
   tell(input, 'submitting');
+  releaseWhenCanceled(key);
   // never cut off: an answer that nobody waits for is paid work that nobody knows of
   let step = await CancellationScope.nonCancellable(() => submitTo(input)(key));
   try {
@@ -37,7 +50,7 @@ export async function attempt(input: AttemptInput): Promise<AttemptStep> {
       if (step.pollAfterMs > 0) await sleep(step.pollAfterMs);
       step = await lookUntilEnded(input);
     }
-    if (step.state === 'succeeded') {
+    if (step.state === 'succeeded' && !step.stored) {
       tell(input, 'storing');
       step = await transferFrom(input)(key);
     }

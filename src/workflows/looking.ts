@@ -4,8 +4,9 @@ import { pollAt } from './proxies';
 
 type Looked = { generationId: string; number: number; provider: string; watching?: boolean };
 
+// near its end the server refuses the next try, and hands on the last "not ready" with this retry state
 const isTimeout = (error: unknown): boolean =>
-  error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+  error instanceof ActivityFailure && (error.retryState === 'TIMEOUT' || error.cause instanceof TimeoutFailure);
 
 /** Only the provider's answer ends submitted work: when one poll activity's time is up, a fresh one goes on. */
 export const lookUntilEnded = async (looked: Looked): Promise<AttemptStep> => {

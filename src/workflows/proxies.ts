@@ -7,7 +7,7 @@ import { taskQueues } from './messages';
  * round trip, one history event. They wait out any outage of PostgreSQL: longer pauses become timers.
  */
 export const ledger = proxyLocalActivities<
-  Pick<Activities, 'analyzeRequest' | 'chooseCandidates' | 'planAttempt' | 'settleGeneration'>
+  Pick<Activities, 'analyzeRequest' | 'chooseCandidates' | 'planAttempt' | 'releaseAttempt' | 'settleGeneration'>
 >({
   scheduleToCloseTimeout: '14 days',
   startToCloseTimeout: '30 seconds',
@@ -32,7 +32,8 @@ export const submitTo = (named: Named) =>
     summary: summary('submit', named),
     startToCloseTimeout: submitTimeout,
     heartbeatTimeout: '6 seconds',
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+    // the maximum is the longest rate limit that can be waited for: the server cuts delays down to it
+    retry: { initialInterval: '2 seconds', backoffCoefficient: 1, maximumInterval: '1 hour' },
   }).submitAttempt;
 
 /**

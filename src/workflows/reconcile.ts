@@ -1,6 +1,6 @@
 import { reconcileGenerations } from './proxies';
 
 /** Run by a schedule: puts right what the database and the workflow service disagree on. */
-export async function reconcile(): Promise<{ started: number; canceled: number; closed: number }> {
+export async function reconcile(): ReturnType<typeof reconcileGenerations> {
   return reconcileGenerations();
 }

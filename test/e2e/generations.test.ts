@@ -37,6 +37,12 @@ describe('one generation of each medium', () => {
     if (medium === 'text') expect(resource.text).toBe(bytes.toString('utf8'));
   });
 
+  test('a prompt whose first words end in the middle of a character, when cut, is no obstacle', async () => {
+    const prompt = `${'x'.repeat(119)}\u{1F6B2} in the rain`;
+    const { id } = await system.submit({ medium: 'text', model: 'mock/text', input: { prompt } });
+    expect((await system.untilEnded(id)).status).toBe('succeeded');
+  });
+
   test('what it cost is what the provider booked', async () => {
     const { id } = await system.submit({
       medium: 'video',

@@ -6,10 +6,11 @@ import {
   recordNotAccepted,
   recordSubmitted,
   recordSucceeded,
+  listUnwatched,
 } from '../../src/stores/attempts';
-import { untakeAttempt } from '../../src/stores/attempt-take';
+import { releaseAttempt, untakeAttempt } from '../../src/stores/attempt-take';
 import type { Database } from '../../src/stores/database';
-import { requestCancel } from '../../src/stores/generations';
+import { publishChange, requestCancel } from '../../src/stores/generations';
 import {
   acceptance,
   age,
@@ -222,7 +223,8 @@ test.each(['planned', 'succeeded', 'failed', 'canceled', 'rejected', 'superseded
     await setStatus(database, key, status);
     const before = await readAttempt(database, key);
     expect(await recordSubmitted(database, key, acceptance())).toBeNull();
-    expect(await recordSucceeded(database, key, result())).toBeNull();
+    const again = await recordSucceeded(database, key, result());
+    expect(again).toEqual(status === 'succeeded' ? before : null);
     expect(await recordNotAccepted(database, key, busy)).toBeNull();
     expect(await recordEnding(database, key, lost)).toBeNull();
     expect(await readAttempt(database, key)).toEqual(before);
@@ -230,12 +232,18 @@ test.each(['planned', 'succeeded', 'failed', 'canceled', 'rejected', 'superseded
   },
 );
 
-test('counts failed looks in a row', async () => {
+test('counts failed looks in a row, and apart from them those that found nothing there', async () => {
   const key = await beginTaken(database);
   await recordSubmitted(database, key, acceptance());
-  const counts = [await recordFailedLook(database, key), await recordFailedLook(database, key)];
+  const look = (gone: boolean) => recordFailedLook(database, key, { gone });
+  expect([await look(false), await look(true), await look(true), await look(false)]).toEqual([
+    { failed: 1, gone: 0 },
+    { failed: 2, gone: 1 },
+    { failed: 3, gone: 2 },
+    { failed: 4, gone: 0 },
+  ]);
   await recordLook(database, key, 40);
-  expect([...counts, await recordFailedLook(database, key)]).toEqual([1, 2, 1]);
+  expect(await look(true)).toEqual({ failed: 1, gone: 1 });
   const row = await database.generation.findUniqueOrThrow({ where: { id: key.generationId } });
   expect(row).toMatchObject({ phase: 'polling', progress: 40 });
 });
@@ -246,4 +254,36 @@ test('one operation has one owner: another attempt cannot claim it', async () =>
   await recordSubmitted(database, mine, answer);
   await expect(recordSubmitted(database, other, answer)).rejects.toThrow();
   expect(await statusOf(database, other)).toBe('submitting');
+});
+
+test('an answer recorded twice, because the first commit went unnoticed, is still the answer of its attempt', async () => {
+  const key = await beginTaken(database);
+  const answer = acceptance();
+  await recordSubmitted(database, key, answer);
+  expect(await recordSubmitted(database, key, answer)).toMatchObject({ number: 1, status: 'submitted' });
+});
+
+test('nothing is sent for a generation that has ended without the attempt', async () => {
+  const key = await beginAttempt(database);
+  await publishChange(database, key.generationId, () => ({ status: 'failed' }));
+  expect(await take(database, key)).toMatchObject({ kind: 'recorded', attempt: { status: 'canceled' } });
+  expect(await plan(database, key.generationId)).toEqual({ action: 'stop' });
+});
+
+test('what waits to be sent can be let go, what was sent cannot', async () => {
+  const waiting = await beginAttempt(database);
+  const sent = await beginTaken(database);
+  await releaseAttempt(database, waiting);
+  await releaseAttempt(database, sent);
+  expect([await statusOf(database, waiting), await statusOf(database, sent)]).toEqual(['canceled', 'submitting']);
+});
+
+test('finds what runs on at a provider after its generation has ended', async () => {
+  const key = await beginTaken(database);
+  await recordSubmitted(database, key, acceptance());
+  const isListed = async () =>
+    (await listUnwatched(database, 0)).some(({ generationId }) => generationId === key.generationId);
+  expect(await isListed()).toBe(false);
+  await publishChange(database, key.generationId, () => ({ status: 'canceled' }));
+  expect(await isListed()).toBe(true);
 });

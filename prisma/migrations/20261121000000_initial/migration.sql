@@ -75,6 +75,7 @@ CREATE TABLE "attempts" (
     "superseded_by" INTEGER,
     "submit_errors" INTEGER NOT NULL DEFAULT 0,
     "poll_errors" INTEGER NOT NULL DEFAULT 0,
+    "gone_looks" INTEGER NOT NULL DEFAULT 0,
     "estimated_usd" DECIMAL(20,8) NOT NULL,
     "price_version" TEXT NOT NULL,
     "cost_usd" DECIMAL(20,8),
