@@ -41,6 +41,9 @@ type SubmitCall = Call & { requestId: () => string | null };
 type Taken = Extract<Take, { kind: 'taken' }>;
 type Unresolved = Extract<Take, { kind: 'unresolved' }>;
 
+/** A timer takes longer than that to fire. */
+const shortestTimerMs = 20;
+
 /** A rate limit longer than this is worth another provider, where there is one. */
 const worthWaitingMs = 20_000;
 
@@ -160,7 +163,8 @@ const accepted = async (
   const typicalMs = model.typicalSeconds * 1000;
   const leftMs = take.generation.deadlineAt.getTime() - take.generation.now.getTime();
   const state = { typicalMs, elapsedMs: 0, hintMs: retryAfterMs ?? null, leftMs, scale: settings.pollScale };
-  return { state: 'pending', pollAfterMs: pollDelayMs({ ...state, random: random() }) };
+  const delayMs = pollDelayMs({ ...state, random: random() });
+  return { state: 'pending', pollAfterMs: delayMs < shortestTimerMs ? 0 : delayMs };
 };
 
 const told = async (
