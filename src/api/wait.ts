@@ -15,6 +15,9 @@ export const readWaitSeconds = (prefer: string | undefined): number | null => {
 
 type Read = () => Promise<GenerationRow | null>;
 
+/** Short ones for answers that come at once, up to four looks a second for those that take long. */
+export const nextDelayMs = (delayMs: number): number => Math.min(longestDelayMs, delayMs * 1.25);
+
 /** Reads again, ever more rarely, until the row is terminal, the time is up or the signal is given. */
 export const readUntilTerminal = async (
   read: Read,
@@ -28,7 +31,7 @@ export const readUntilTerminal = async (
     if (leftMs <= 0 || signal.aborted) break;
     await delay(Math.min(delayMs, leftMs), undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    delayMs = Math.min(longestDelayMs, delayMs * 1.25);
+    delayMs = nextDelayMs(delayMs);
     row = await read();
   }
   return row;

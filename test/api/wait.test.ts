@@ -1,4 +1,4 @@
-import { readUntilTerminal, readWaitSeconds } from '../../src/api/wait';
+import { nextDelayMs, readUntilTerminal, readWaitSeconds } from '../../src/api/wait';
 import type { GenerationRow } from '../../src/stores/generations';
 
 const rowOf = (status: GenerationRow['status']): GenerationRow => ({ status }) as GenerationRow;
@@ -29,14 +29,11 @@ test('reads no more once the caller has hung up', async () => {
   expect(reads).toBe(3);
 });
 
-test('reads ever more rarely', async () => {
-  const times: number[] = [];
-  const read = (): Promise<GenerationRow> => {
-    times.push(performance.now());
-    return Promise.resolve(rowOf(times.length < 6 ? 'running' : 'succeeded'));
-  };
-  await readUntilTerminal(read, { seconds: 60, signal: new AbortController().signal });
-  const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
-  expect(gaps[0]).toBeGreaterThan(20);
-  expect(gaps.at(-1)).toBeGreaterThan(100);
+test('reads ever more rarely, and at least four times a second', () => {
+  const delays = Array.from({ length: 20 }, (_, index) => index).reduce<number[]>(
+    (list) => [...list, nextDelayMs(list.at(-1) ?? 25)],
+    [],
+  );
+  expect(delays).toEqual([...delays].sort((left, right) => left - right));
+  expect([delays[0], delays.at(-1)]).toEqual([31.25, 250]);
 });
