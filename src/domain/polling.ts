@@ -12,6 +12,7 @@ export type PollState = {
 };
 
 const shortestMs = 2_000;
+
 const longestMs = 60_000;
 
 /**
@@ -20,7 +21,7 @@ const longestMs = 60_000;
  */
 export const pollDelayMs = (state: PollState): number => {
   const untilTypical = state.typicalMs - state.elapsedMs;
-  const profile = untilTypical > 0 ? untilTypical * 0.6 : (state.elapsedMs - state.typicalMs) * 0.25;
+  const profile = untilTypical > 0 ? untilTypical * 0.6 : (state.elapsedMs - state.typicalMs) * 0.75;
   const bounded = Math.min(longestMs, Math.max(shortestMs, profile));
   const hinted = (state.hintMs ?? 0) * Math.min(1, state.scale);
   // a provider's wish is a lower bound: its jitter goes upwards only

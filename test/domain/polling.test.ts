@@ -25,9 +25,9 @@ test.each([0, 0.5, 1])('looks ten to twenty times at an operation of ten minutes
 });
 
 test.each([60_000, 90_000, 180_000])(
-  'looks at most thirty times when the usual %d ms become ten minutes',
+  'looks at most twenty times when the usual %d ms become ten minutes',
   (typicalMs) => {
-    expect(countLooks(tenMinutesMs, { typicalMs })).toBeLessThanOrEqual(30);
+    expect(countLooks(tenMinutesMs, { typicalMs })).toBeLessThanOrEqual(20);
   },
 );
 
