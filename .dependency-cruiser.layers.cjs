@@ -5,8 +5,12 @@ const domain = '^src/domain/';
 
 /** Provider folder → the package of its SDK. Nobody else may import it. */
 const sdks = {
+  anthropic: '@anthropic-ai/sdk',
+  cloudflare: 'cloudflare',
   elevenlabs: '@elevenlabs/elevenlabs-js',
   fal: '@fal-ai/client',
+  google: '@google/genai',
+  groq: 'groq-sdk',
   openai: 'openai',
   runway: '@runwayml/sdk',
 };
@@ -53,7 +57,7 @@ module.exports = {
       '^src/stores/',
       '^src/providers/catalogue\\.ts$',
       '^src/workflows/(messages|index)\\.ts$',
-      ...npm('express', 'helmet', 'pino', 'pino-http', 'ulid', 'zod', '@temporalio/client'),
+      ...npm('busboy', 'express', 'helmet', 'ipaddr.js', 'pino', 'pino-http', 'ulid', 'zod', '@temporalio/client'),
       ...node,
     ]),
     only('embedded', '^src/embedded/', ['^src/config\\.ts$', 'node_modules/', ...node]),

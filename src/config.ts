@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { isMoney, parseMoney, type Money } from './domain/money';
-import type { Credential } from './providers/provider';
+import type { Credential, Gateway } from './providers/provider';
+import { defaultSettings, readSettingsFile, type Settings } from './settings';
 
 /** The environment as a process found it. Only the mains and tests hand one in; nothing else reads `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,35 +34,6 @@ const sdkKeyNames: Readonly<Record<string, readonly string[]>> = {
 };
 
 export const providerIds: readonly string[] = Object.keys(sdkKeyNames);
-
-const amount = z
-  .union([
-    z.string().refine((text) => isMoney(text) && !text.startsWith('-'), 'must be an amount of USD such as "0.05"'),
-    z.number().nonnegative(),
-  ])
-  .transform((value): Money => parseMoney(value));
-
-const settingsSchema = z.strictObject({
-  polling: z.strictObject({ scale: z.number().positive().max(10).default(1) }).prefault({}),
-  ambiguity: z.strictObject({ resubmitUpToUsd: amount.default('0.05') }).prefault({}),
-  retry: z
-    .strictObject({
-      attempts: z.int().min(1).max(10).default(3),
-      initialSeconds: z.number().positive().default(1),
-      maximumSeconds: z.number().positive().default(30),
-      factor: z.number().min(1).default(2),
-    })
-    .prefault({}),
-  submit: z.strictObject({ timeoutMs: z.int().min(100).default(60_000) }).prefault({}),
-  reconcile: z
-    .strictObject({ everySeconds: z.int().min(1).max(3600).default(30), silentSeconds: z.int().min(1).default(120) })
-    .prefault({}),
-});
-
-/** What `SURESHOT_CONFIG` may set, with every default filled in. */
-export type Settings = z.output<typeof settingsSchema>;
-
-const defaultSettings: Settings = settingsSchema.parse({});
 
 const url = (...protocols: string[]) =>
   z.string().refine((text) => protocols.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
@@ -174,39 +144,63 @@ const readBaseUrl = (environment: Environment, provider: string, problems: Probl
   return null;
 };
 
+const gatewayPaths: readonly string[] = ['openai'];
+
+/** A service in front of the provider; its own key and model prefix are optional. */
+const readGateway = (environment: Environment, provider: string, problems: Problems): Gateway | null => {
+  if (!gatewayPaths.includes(provider)) return null;
+  const prefix = `${provider.toUpperCase()}_GATEWAY`;
+  const [key, modelPrefix] = ['KEY', 'MODEL_PREFIX'].map((part) =>
+    readVariable(environment, `${prefix}_${part}`, problems),
+  );
+  const address = readVariable(environment, `${prefix}_URL`, problems);
+  if (address === undefined) {
+    if (key !== undefined || modelPrefix !== undefined)
+      problems.push(`${prefix}_URL is not set, but its key or model prefix is`);
+    return null;
+  }
+  if (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))
+    return { url: address.replace(/\/$/, ''), key: key ?? null, modelPrefix: modelPrefix ?? '' };
+  problems.push(`${prefix}_URL must be a URL starting with http:// or https://`);
+  return null;
+};
+
+/** What belongs to every key of the provider. */
+const readSetup = (environment: Environment, provider: string, problems: Problems) => {
+  const gateway = readGateway(environment, provider, problems);
+  const accountId =
+    provider === 'cloudflare' ? readVariable(environment, 'CLOUDFLARE_ACCOUNT_ID', problems) : undefined;
+  return {
+    baseUrl: readBaseUrl(environment, provider, problems),
+    ...(gateway !== null && { gateway }),
+    ...(accountId !== undefined && { accountId }),
+  };
+};
+
 const readCredentials = (environment: Environment, problems: Problems): Record<string, Credential[]> =>
   Object.fromEntries(
     providerIds.map((provider) => {
-      const baseUrl = readBaseUrl(environment, provider, problems);
+      const setup = readSetup(environment, provider, problems);
       const keys = readKeys(environment, provider, problems);
       const credentials = keys.map(({ alias, secret }, index) => ({
         alias: alias ?? `key-${index + 1}`,
         secret,
-        baseUrl,
+        ...setup,
       }));
+      if (provider === 'cloudflare' && keys.length > 0 && setup.accountId === undefined)
+        problems.push('CLOUDFLARE_ACCOUNT_ID is not set, but a Cloudflare key is');
       const repeated = credentials.find(({ alias }, index) => credentials.findIndex((c) => c.alias === alias) < index);
       if (repeated) problems.push(`${provider.toUpperCase()}_API_KEYS uses the alias ${repeated.alias} twice`);
       return [provider, credentials];
     }),
   );
 
-/** With the whole path of what is wrong; zod tells an unknown key by its parent. */
-const tellIssue = (issue: z.core.$ZodIssue): string[] =>
-  issue.code === 'unrecognized_keys'
-    ? issue.keys.map((key) => `${[...issue.path, key].join('.')} is not a setting`)
-    : [`${issue.path.join('.')} ${issue.message}`.trim()];
-
-const readSettings = (environment: Environment, problems: Problems): Settings => {
+const readSettings = (environment: Environment, problems: Problems): { settings: Settings; file: string | null } => {
   const file = environment['SURESHOT_CONFIG'];
-  if (file === undefined || file === '') return defaultSettings;
-  try {
-    const parsed = settingsSchema.safeParse(parseYaml(readFileSync(file, 'utf8')) ?? {});
-    if (parsed.success) return parsed.data;
-    problems.push(...parsed.error.issues.flatMap(tellIssue).map((line) => `${file}: ${line}`));
-  } catch (error) {
-    problems.push(`SURESHOT_CONFIG ${file} cannot be read: ${(error as Error).message}`);
-  }
-  return defaultSettings;
+  if (file === undefined || file === '') return { settings: defaultSettings, file: null };
+  const read = readSettingsFile(file);
+  problems.push(...read.problems);
+  return { settings: read.settings, file };
 };
 
 const readTemporal = (environment: Environment, problems: Problems): ClientConnectConfig => {
@@ -246,6 +240,8 @@ export type ProcessConfig = {
   /** By provider; a provider without a credential is not configured. */
   credentials: Readonly<Record<string, readonly Credential[]>>;
   settings: Settings;
+  /** Where they came from; followed while the process runs. */
+  settingsFile: string | null;
 };
 
 const requiredVariables = {
@@ -259,7 +255,7 @@ export const readProcessConfig = (environment: Environment): ProcessConfig => {
   const problems: Problems = [];
   const common = readCommon(environment, problems, requiredVariables);
   const credentials = readCredentials(environment, problems);
-  const settings = readSettings(environment, problems);
+  const { settings, file: settingsFile } = readSettings(environment, problems);
   const temporal = readTemporal(environment, problems);
   if (!common || problems.length > 0) throw new ConfigError(problems);
   return {
@@ -275,6 +271,7 @@ export const readProcessConfig = (environment: Environment): ProcessConfig => {
     logLevel: common.LOG_LEVEL,
     credentials,
     settings,
+    settingsFile,
   };
 };
 

@@ -5,6 +5,7 @@ import { neutralEnvironment } from './embedded/child-environment';
 import { parseDemoArguments, planDemo } from './embedded/demo-plan';
 import { runDemoGeneration } from './embedded/demo-generation';
 import { createDisplay } from './embedded/demo-display';
+import { drawTable } from './embedded/demo-table';
 import { projectFolder } from './embedded/entries';
 import { startStack, type Stack } from './embedded/stack';
 import { interruptedExitCode, runInTerminal } from './embedded/terminal';
@@ -23,6 +24,22 @@ const demoEnvironment = (environment: NodeJS.ProcessEnv): Record<string, string>
 };
 
 type Results = Awaited<ReturnType<typeof runDemoGeneration>>[];
+
+/** With many at once each would show how long the others keep the machine busy. */
+const atOnce = 8;
+
+const runAll = async <Planned, Result>(
+  plan: readonly Planned[],
+  run: (planned: Planned) => Promise<Result>,
+): Promise<Result[]> => {
+  const results: Result[] = [];
+  const waiting = plan.entries();
+  const workThrough = async (): Promise<void> => {
+    for (const [index, planned] of waiting) results[index] = await run(planned);
+  };
+  await Promise.all(Array.from({ length: atOnce }, workThrough));
+  return results;
+};
 
 /** A stack that gave up answers nothing any more, so there is no use in waiting for the generations. */
 const waitForResults = async (work: Promise<Results>, stack: Stack): Promise<Results> => {
@@ -47,12 +64,13 @@ void runInTerminal(async ({ log, stopped, hastened }) => {
       stopped,
     };
     const plan = await planDemo(demo, access);
-    const work = Promise.all(plan.map((generation) => runDemoGeneration(generation, access, display)));
+    const work = runAll(plan, (generation) => runDemoGeneration(generation, access, display));
     results = await waitForResults(work, stack);
   } finally {
     display.finish();
     await stack.stop();
   }
+  if (demo.all) for (const row of drawTable(results)) log(row);
   // After everything else, so that scripts find them at the end.
   for (const { line } of results) log(line);
   if (stopped.aborted) return interruptedExitCode;

@@ -4,23 +4,35 @@ import {
   ScheduleAlreadyRunning,
   ScheduleOverlapPolicy,
   WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import {
+  ActivityFailure,
+  defineSearchAttributeKey,
+  TimeoutFailure,
+  type SearchAttributePair,
+} from '@temporalio/common';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import type { WorkflowPort } from './activities/dependencies';
-import type { generate, reconcile, watch } from './workflows';
+import { SureshotError } from './domain/failure';
+import type { ProbeResult } from './domain/probe';
+import type { generate, probe, reconcile, watch } from './workflows';
 import {
   generationWorkflowId,
+  probeWorkflowId,
   reconcileScheduleId,
   searchAttributes,
   taskQueues,
   watchWorkflowId,
+  type ProbeInput,
 } from './workflows/messages';
 
 /** A start that is not answered by then is tried again later; the row is committed, nothing is lost. */
 const startTimeoutMs = 1_000;
 const callTimeoutMs = 5_000;
+/** Past the end of the workflow itself. */
+const probeTimeoutMs = 35_000;
 
 const unknownAttribute = /search attribute/i;
 const alreadyExists = 6; // gRPC
@@ -30,6 +42,8 @@ const keyword = 2;
 
 export type Temporal = WorkflowPort & {
   isReachable(): Promise<boolean>;
+  /** Waits for the result; throws `system_unavailable` when no worker has one in time. */
+  probe(provider: string, credential: string): Promise<ProbeResult>;
   /** Registers our search attributes, where the server allows it, and the schedule that reconciles. */
   prepare(settings: { reconcileEverySeconds: number }): Promise<void>;
   close(): Promise<void>;
@@ -131,6 +145,34 @@ const startWatch = async (
   }
 };
 
+/** The start has little time: without a server it would be tried for as long as the result may take. */
+const executeProbe = async (client: Client, input: ProbeInput): Promise<ProbeResult> => {
+  const handle = await client.withDeadline(Date.now() + callTimeoutMs, () =>
+    client.workflow.start<typeof probe>('probe', {
+      taskQueue: taskQueues.generations,
+      workflowId: probeWorkflowId(input),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowExecutionTimeout: '30 seconds',
+      args: [input],
+    }),
+  );
+  return client.withDeadline(Date.now() + probeTimeoutMs, () => handle.result());
+};
+
+const isTimeout = (cause: Error | undefined): boolean =>
+  cause instanceof TimeoutFailure || (cause instanceof ActivityFailure && cause.cause instanceof TimeoutFailure);
+
+const runProbe = async ({ client }: State, input: ProbeInput): Promise<ProbeResult> => {
+  try {
+    return await executeProbe(client, input);
+  } catch (error) {
+    // what a worker says went wrong with it is a fault of ours; else there was no worker, or no server
+    if (error instanceof WorkflowFailedError && !isTimeout(error.cause)) throw error;
+    const unavailable = new SureshotError('system_unavailable', 'no worker tried the key in time; ask again soon');
+    throw Object.assign(unavailable, { cause: error });
+  }
+};
+
 /** Lazy: works, and answers quickly, while the server is away. */
 export const connectTemporal = ({ connectionOptions, namespace = 'default' }: ClientConnectConfig): Temporal => {
   const { address, tls, apiKey, metadata } = connectionOptions;
@@ -156,6 +198,7 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
       }),
     isClosed: (generationId) => within(() => isClosed(state, generationId)),
     watch: (key) => within(() => startWatch(state, key)),
+    probe: (provider, credential) => runProbe(state, { provider, credential }),
     isReachable: () =>
       state.client
         .withDeadline(Date.now() + startTimeoutMs, () => connection.workflowService.getSystemInfo({}))

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { NativeConnection } from '@temporalio/worker';
 import { readProcessConfig } from './config';
-import { createWorkerDependencies } from './dependencies';
+import { createWorkerDependencies } from './worker-dependencies';
 import { runProcess } from './run-process';
 import { applyMigrations } from './stores/migrations';
 import { createWorkers, routeTemporalLog } from './workers';

@@ -9,14 +9,8 @@ type Shared = Pick<WorkerOptions, 'connection' | 'namespace' | 'workflowBundle'>
 const concurrency = { generations: 100, providers: 200, polls: 100, transfers: 20 };
 
 /** A submit in flight may finish while the process stops; killing it would leave its fate unknown. */
-const longestSubmitMs = ({ models, providers, settings }: Dependencies): number =>
-  Math.max(
-    settings.submitTimeoutMs,
-    ...providers
-      .filter((provider) => !provider.check)
-      .flatMap(({ id }) => models.filter((model) => model.provider === id))
-      .map((model) => model.maximumSeconds * 1000),
-  );
+const longestSubmitMs = ({ models, settings }: Dependencies): number =>
+  Math.max(...models.map((model) => settings.submitTimeoutMs(model)));
 
 /** The SDK's own log goes where ours goes. */
 export const routeTemporalLog = ({ logger }: Pick<Dependencies, 'logger'>): void => {

@@ -21,6 +21,8 @@ const files: Record<string, string> = {
   'src/providers/runway/wire.ts': "import '@fal-ai/client';",
   'src/providers/runway/index.ts': "import '@elevenlabs/elevenlabs-js';",
   'src/providers/openai/wire.ts': "import '@runwayml/sdk';",
+  'src/providers/mock/wire.ts':
+    "import '@google/genai'; import '@anthropic-ai/sdk'; import 'groq-sdk'; import 'cloudflare';",
   'src/stores/attempt-plan.ts': "import 'express'; import './generated/client'; export type Plan = string;",
   'src/stores/generated/client.ts': 'export const client = 1;',
   'src/stores/cycle.ts': "import './cycle-back';",

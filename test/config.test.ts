@@ -161,7 +161,8 @@ test('keys come from the list, the single names and the names of the SDKs, in th
   ]);
   expect(keysOf({ FAL_KEY: 'id:hex' }, 'fal')).toEqual([['key-1', 'id:hex']]);
   expect(keysOf({ RUNWAYML_API_SECRET: 'key_1' }, 'runway')).toEqual([['key-1', 'key_1']]);
-  expect(keysOf({ CLOUDFLARE_API_TOKEN: 'token' }, 'cloudflare')).toEqual([['key-1', 'token']]);
+  const account = { CLOUDFLARE_ACCOUNT_ID: 'account' };
+  expect(keysOf({ CLOUDFLARE_API_TOKEN: 'token', ...account }, 'cloudflare')).toEqual([['key-1', 'token']]);
   expect(keysOf({ GEMINI_API_KEY: 'same', GOOGLE_API_KEY: 'same' }, 'google')).toEqual([['key-1', 'same']]);
 });
 
@@ -184,6 +185,78 @@ test('a base URL goes to every key of its provider, without a slash at the end',
   expect(credentials['openai']?.map(({ baseUrl }) => baseUrl)).toEqual(Array(2).fill('http://127.0.0.1:9/v1'));
   expect(credentials['fal']?.[0]?.baseUrl).toBeNull();
   expect(problemsOf(() => read({ OPENAI_BASE_URL: 'ftp://x' }))[0]).toContain('OPENAI_BASE_URL');
+});
+
+describe('the account of Cloudflare', () => {
+  const accountsIn = (environment: Environment) =>
+    Object.fromEntries(
+      Object.entries(read(environment).credentials).map(([provider, keys]) => [
+        provider,
+        keys.map((key) => key.accountId),
+      ]),
+    );
+
+  test('goes to every key of Cloudflare and to no other', () => {
+    const keys = { CLOUDFLARE_API_KEYS: 'a=1,b=2', FAL_KEY: 'x' };
+    const accounts = accountsIn({ ...keys, CLOUDFLARE_ACCOUNT_ID: 'account' });
+    expect(accounts).toMatchObject({ cloudflare: ['account', 'account'], fal: [undefined] });
+    const filed = accountsIn({ ...keys, CLOUDFLARE_ACCOUNT_ID_FILE: fileWith('from file\n') });
+    expect(filed['cloudflare']).toEqual(['from file', 'from file']);
+  });
+
+  test.each(['CLOUDFLARE_API_TOKEN', 'CLOUDFLARE_API_KEY', 'CLOUDFLARE_API_KEYS'])('is needed with %s', (name) => {
+    const problem = 'CLOUDFLARE_ACCOUNT_ID is not set, but a Cloudflare key is';
+    expect(problemsOf(() => read({ [name]: 'token' }))).toEqual([problem]);
+    expect(problemsOf(() => stack({ [name]: 'token' }))).toEqual([problem]);
+  });
+
+  test('is not needed without a key', () => {
+    expect(accountsIn({})['cloudflare']).toEqual([]);
+    expect(accountsIn({ CLOUDFLARE_ACCOUNT_ID: 'account' })['cloudflare']).toEqual([]);
+  });
+});
+
+describe('a gateway in front of OpenAI', () => {
+  const gatewaysOf = (environment: Environment) =>
+    (read({ OPENAI_API_KEYS: 'a=1,b=2', ...environment }).credentials['openai'] ?? []).map(({ gateway }) => gateway);
+  const url = 'https://gateway.example/v1/openai';
+
+  test('goes to every key of it, without a slash at the end', () => {
+    const gateway = { url, key: 'gateway key', modelPrefix: 'openai/' };
+    const variables = {
+      OPENAI_GATEWAY_URL: `${url}/`,
+      OPENAI_GATEWAY_KEY: 'gateway key',
+      OPENAI_GATEWAY_MODEL_PREFIX: 'openai/',
+    };
+    expect(gatewaysOf(variables)).toEqual([gateway, gateway]);
+    const filed = { ...variables, OPENAI_GATEWAY_KEY: '', OPENAI_GATEWAY_KEY_FILE: fileWith('gateway key\n') };
+    expect(gatewaysOf(filed)).toEqual([gateway, gateway]);
+    expect(read({ ...variables, FAL_KEY: 'x' }).credentials['fal']?.[0]).not.toHaveProperty('gateway');
+  });
+
+  test('needs neither a key of its own nor a prefix', () => {
+    expect(gatewaysOf({ OPENAI_GATEWAY_URL: url })[0]).toEqual({ url, key: null, modelPrefix: '' });
+    expect(gatewaysOf({})).toEqual([undefined, undefined]);
+  });
+
+  test.each([
+    [{ OPENAI_GATEWAY_KEY: 'hush' }, 'OPENAI_GATEWAY_URL is not set, but its key or model prefix is'],
+    [{ OPENAI_GATEWAY_MODEL_PREFIX: 'openai/' }, 'OPENAI_GATEWAY_URL is not set, but its key or model prefix is'],
+    [{ OPENAI_GATEWAY_URL: 'gateway.example' }, 'OPENAI_GATEWAY_URL must be a URL starting with http:// or https://'],
+    [
+      { OPENAI_GATEWAY_URL: 'ftp://x', OPENAI_GATEWAY_KEY: 'hush' },
+      'OPENAI_GATEWAY_URL must be a URL starting with http:// or https://',
+    ],
+  ])('is a problem when it cannot be reached: %j', (variables, problem) => {
+    expect(problemsOf(() => read(variables))).toEqual([problem]);
+  });
+});
+
+test('tells where the settings came from, so that they can be followed', () => {
+  const file = fileWith('polling: { scale: 0.5 }');
+  expect(read({ SURESHOT_CONFIG: file })).toMatchObject({ settingsFile: file, settings: { polling: { scale: 0.5 } } });
+  expect(read().settingsFile).toBeNull();
+  expect(read({ SURESHOT_CONFIG: '' }).settingsFile).toBeNull();
 });
 
 test('the emulator serves everybody while nobody has a real key', () => {

@@ -3,6 +3,7 @@ import type { Analysis, GenerationInput, GenerationRequest } from '../domain/gen
 import { cut } from '../domain/text';
 import { publishChange } from '../stores/generations';
 import type { Dependencies } from './dependencies';
+import { listUnfetched } from './inputs';
 
 const styles = ['cinematic', 'anime', 'photorealistic', 'watercolor', '3d', 'pixel', 'line art', 'noir', 'documentary'];
 
@@ -79,15 +80,21 @@ const analyzeLocally = (request: GenerationRequest): Analysis => {
   };
 };
 
-/** First step: the generation is running from here on. */
-export const analyzeRequest = (
+/** First step: the generation is running from here on. Returns how many images and videos are to be fetched first. */
+export const analyzeRequest = async (
   { database }: Dependencies,
   { generationId, runId }: { generationId: string; runId: string },
-): Promise<void> =>
-  publishChange(database, generationId, ({ request, phase }) => ({
-    status: 'running',
-    // a run that was reset starts here again; what it had reached stays published
-    phase: phase ?? 'analyzing',
-    workflowRunId: runId,
-    ...(request.analysis !== 'off' && { analysis: analyzeLocally(request) }),
-  }));
+): Promise<{ inputsToFetch: number }> => {
+  let inputsToFetch = 0;
+  await publishChange(database, generationId, ({ request, phase }) => {
+    inputsToFetch = listUnfetched(request).length;
+    return {
+      status: 'running',
+      // a run that was reset starts here again; what it had reached stays published
+      phase: phase ?? 'analyzing',
+      workflowRunId: runId,
+      ...(request.analysis !== 'off' && { analysis: analyzeLocally(request) }),
+    };
+  });
+  return { inputsToFetch };
+};

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { AttemptStep } from '../domain/attempt-step';
 import { DownloadError } from '../providers/download';
-import { ProviderError } from '../providers/provider';
+import { ProviderError, type Credential } from '../providers/provider';
 import { listArtifacts, recordArtifacts, type NewArtifact } from '../stores/artifacts';
 import {
   operationOf,
@@ -25,13 +25,22 @@ type Fault = 'gone' | 'refused';
 
 const plainType = (contentType: string): string => contentType.split(';')[0]?.trim() ?? contentType;
 
-const fetchInto = async (
-  dependencies: Dependencies,
-  work: Work,
-  target: { url: string; key: string; headers?: Record<string, string> },
-) => {
+type Link = Extract<StoredOutput, { kind: 'url' }>;
+
+/** Read for this one request: nothing that is stored holds the key. */
+export const headersFor = (
+  { headers, credentialHeader }: Link,
+  credential: Credential | null,
+): Record<string, string> => {
+  if (!credentialHeader) return headers ?? {};
+  if (!credential) throw new Error('the key that opens this result is not configured');
+  const { name, scheme } = credentialHeader;
+  return { ...headers, [name]: scheme === null ? credential.secret : `${scheme} ${credential.secret}` };
+};
+
+const fetchInto = async (dependencies: Dependencies, work: Work, target: Link & { key: string }) => {
   const answer = await dependencies.download(target.url, {
-    ...(target.headers && { headers: target.headers }),
+    headers: headersFor(target, work.credential),
     deadlineMs: downloadTimeoutMs,
     maximumBytes,
     allowedOrigin: work.credential?.baseUrl ?? null,

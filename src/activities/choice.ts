@@ -12,7 +12,7 @@ export const chooseCandidates = async (
 ): Promise<{ candidates: number }> => {
   let candidates = 0;
   await publishChange(dependencies.database, generationId, (generation) => {
-    const snapshot = snapshotFor(dependencies, generation.analysis?.complexity ?? null);
+    const snapshot = snapshotFor(dependencies, generation);
     const decision = generation.decision ?? choose(followSuccessor(generation.request, snapshot), snapshot);
     candidates = inTheRunning(decision).length;
     return generation.decision ? {} : { phase: 'choosing', decision };

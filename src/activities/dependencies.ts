@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { RetryPolicy } from '../domain/backoff';
+import type { Analysis } from '../domain/generation';
 import type { Model } from '../domain/model';
 import type { Money } from '../domain/money';
 import type { Snapshot } from '../domain/routing';
@@ -11,10 +12,11 @@ import type { Database } from '../stores/database';
 export type ActivitySettings = {
   /** Multiplies every poll delay. */
   pollScale: number;
-  retry: RetryPolicy;
+  retryOf(provider: string): RetryPolicy;
   resubmitUpToUsd: Money;
-  /** Whole submit call of providers that only accept work and do it later, in ms. */
-  submitTimeoutMs: number;
+  /** Of the whole submit call, in ms: as long as the work where the answer is the result. */
+  submitTimeoutMs(model: Model): number;
+  unknownPrices: Snapshot['unknownPrices'];
   /** A running generation that has published nothing for this long is asked after. */
   silentSeconds: number;
 };
@@ -31,10 +33,11 @@ export type Dependencies = {
   database: Database;
   blobs: BlobStore;
   providers: readonly Provider[];
-  models: readonly Model[];
+  /** This and `settings` follow the configuration while we run: never copied, always read from here. */
+  readonly models: readonly Model[];
   credentials: Readonly<Record<string, readonly Credential[]>>;
   download: Download;
-  settings: ActivitySettings;
+  readonly settings: ActivitySettings;
   workflows: WorkflowPort;
   clock: () => Date;
   random: () => number;
@@ -44,11 +47,16 @@ export type Dependencies = {
 const configuredProviders = (dependencies: Dependencies): ReadonlySet<string> =>
   new Set(dependencies.providers.map(({ id }) => id).filter((id) => (dependencies.credentials[id] ?? []).length > 0));
 
-export const snapshotFor = (dependencies: Dependencies, complexity: number | null): Snapshot => ({
+export const snapshotFor = (
+  dependencies: Dependencies,
+  { id, analysis }: { id: string; analysis: Analysis | null },
+): Snapshot => ({
   models: dependencies.models,
   configured: configuredProviders(dependencies),
   now: dependencies.clock(),
-  complexity,
+  complexity: analysis?.complexity ?? null,
+  unknownPrices: dependencies.settings.unknownPrices,
+  seed: id,
 });
 
 const found = <Thing>(thing: Thing | undefined, what: string): Thing => {
@@ -79,3 +87,7 @@ export const findCredential = (
 
 export const traceOf = ({ generationId, number }: { generationId: string; number: number }): string =>
   `${generationId}-${number}`;
+
+/** For the attempt's row: which service stands between us and the provider. */
+export const gatewayOf = (credential: Credential | null): string | null =>
+  credential?.gateway ? new URL(credential.gateway.url).hostname : null;

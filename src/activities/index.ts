@@ -5,8 +5,10 @@ import { storeArtifacts } from './artifacts';
 import { cancelOperation, releaseAttempt } from './cancellation';
 import { chooseCandidates } from './choice';
 import type { Dependencies } from './dependencies';
+import { fetchInputs } from './inputs';
 import { pollAttempt } from './look';
 import { planAttempt } from './plan';
+import { probeProvider } from './probe';
 import { reconcileGenerations } from './reconciliation';
 import { settleGeneration } from './settlement';
 import { submitAttempt } from './submission';
@@ -14,6 +16,7 @@ import { submitAttempt } from './submission';
 /** Every activity by its public name. */
 const activities = {
   analyzeRequest,
+  fetchInputs,
   chooseCandidates,
   planAttempt,
   submitAttempt,
@@ -23,6 +26,7 @@ const activities = {
   releaseAttempt,
   settleGeneration,
   reconcileGenerations,
+  probeProvider,
 };
 
 type Bound<Activity> = Activity extends (dependencies: Dependencies, ...input: infer Input) => infer Result

@@ -2,7 +2,14 @@ import type { AttemptStep } from '../domain/attempt-step';
 import type { FailureCode } from '../domain/failure';
 import type { Model } from '../domain/model';
 import { pollDelayMs } from '../domain/polling';
-import { ProviderError, type Call, type Credential, type Outcome, type Provider } from '../providers/provider';
+import {
+  ProviderError,
+  type Call,
+  type Cancellation,
+  type Credential,
+  type Outcome,
+  type Provider,
+} from '../providers/provider';
 import {
   operationOf,
   readAttempt,
@@ -16,7 +23,7 @@ import {
 import { readGeneration, type LockedGeneration } from '../stores/generations';
 import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
 import { persist } from './heartbeat';
-import { costOf, keepOutputs } from './results';
+import { costOf, keepOutputs, warningsOf } from './results';
 import { comeBackLater, stepOf } from './step';
 
 /** Looks at a provider have small answers; a result fetched with them may take longer. */
@@ -105,7 +112,8 @@ const concluded = async (
   if (outcome.state === 'succeeded') {
     const outputs = await keepOutputs(dependencies, key, outcome.outputs);
     const costUsd = costOf(model, generation.request.input, outcome);
-    const { usage, warnings } = outcome;
+    const { usage } = outcome;
+    const warnings = warningsOf(model, generation.request.input, outcome);
     await recordSucceeded(database, key, { outputs, usage, costUsd, providerRequestId: null, warnings });
   } else {
     const told = outcome.state === 'failed' ? outcome : { code: null, message: '' };
@@ -163,10 +171,7 @@ const stopOverdue = async (dependencies: Dependencies, work: Work): Promise<bool
 };
 
 /** `unable` also when the call fails: the next look tells how it stands. */
-export const cancelAtProvider = async (
-  { logger }: Dependencies,
-  work: Work,
-): Promise<'confirmed' | 'requested' | 'too_late' | 'unable'> => {
+export const cancelAtProvider = async ({ logger }: Dependencies, work: Work): Promise<Cancellation> => {
   const { provider, model, attempt } = work;
   if (!provider.cancel) return 'unable';
   try {

@@ -11,6 +11,6 @@ export const planAttempt = (dependencies: Dependencies, { generationId }: { gene
     }),
     priceVersionOf: (id) => {
       const { price } = findModel(dependencies, id);
-      return `${id}@${price.readOn}`;
+      return price === null ? `${id}@unknown` : `${id}@${price.readOn}`;
     },
   });

@@ -1,4 +1,4 @@
-import { fillDefaults } from '../domain/capabilities';
+import { adaptInput, describeAdaptation } from '../domain/adapted-input';
 import type { GenerationInput } from '../domain/generation';
 import type { Model } from '../domain/model';
 import type { Money } from '../domain/money';
@@ -12,7 +12,13 @@ type Succeeded = Extract<Outcome, { state: 'succeeded' }>;
 
 /** The provider's own figure where it tells one, else our table's. */
 export const costOf = (model: Model, input: GenerationInput, outcome: Succeeded): Money | null =>
-  outcome.chargedUsd ?? actualCost(model, fillDefaults(model, input), outcome.usage);
+  outcome.chargedUsd ?? actualCost(model, adaptInput(model, input), outcome.usage);
+
+/** What we changed about the request for this model, then what the provider says. */
+export const warningsOf = (model: Model, input: GenerationInput, { warnings }: Succeeded): string[] => [
+  ...describeAdaptation(model, input),
+  ...warnings,
+];
 
 /** Under the attempt that made it: two attempts never write the same blob. */
 export const blobKey = ({ generationId, number }: AttemptKey, index: number): string =>

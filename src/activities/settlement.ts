@@ -5,6 +5,7 @@ import { outputsOf, type AttemptRow } from '../stores/attempts';
 import { inTransaction, type Transaction } from '../stores/database';
 import { lockGeneration, publish, type Change, type LockedGeneration } from '../stores/generations';
 import type { Dependencies } from './dependencies';
+import { listUnfetched } from './inputs';
 
 /** Longer texts stand in artifact 0 only. */
 const textLimit = 64 * 1024;
@@ -59,7 +60,9 @@ const conclude = (
   const winner = hasResult(ledger);
   if (winner) return { status: 'succeeded', progress: 100, text: textOf(winner), usage: winner.usage as Usage | null };
   if (how.canceled || generation.cancelRequestedAt !== null) return { status: 'canceled', cancelRequested: true };
-  const stopped = latestOf(ledger.attempts)?.status === 'canceled';
+  if (generation.inputError !== null) return { status: 'failed', error: generation.inputError };
+  const latest = latestOf(ledger.attempts);
+  const stopped = latest ? latest.status === 'canceled' : listUnfetched(generation.request).length > 0;
   if (stopped && generation.now > generation.deadlineAt) return { status: 'expired' };
   return { status: 'failed', error: how.interrupted ? interruptedFailure : failureOf(ledger.attempts) };
 };

@@ -1,12 +1,18 @@
 import { retryDelayMs } from '../domain/backoff';
-import { fillDefaults } from '../domain/capabilities';
 import type { AttemptStep } from '../domain/attempt-step';
 import { failures } from '../domain/failure';
-import type { GenerationInput } from '../domain/generation';
+import type { GenerationRequest } from '../domain/generation';
 import type { Model } from '../domain/model';
 import { alternativeTo } from '../domain/next-attempt';
 import { pollDelayMs } from '../domain/polling';
-import { ProviderError, type Call, type Credential, type Outcome, type Provider } from '../providers/provider';
+import {
+  ProviderError,
+  type Call,
+  type Credential,
+  type Outcome,
+  type Provider,
+  type ReadyInput,
+} from '../providers/provider';
 import {
   readAttempt,
   recordEnding,
@@ -17,12 +23,13 @@ import {
   type AttemptRow,
 } from '../stores/attempts';
 import { takeAttempt, untakeAttempt, type Take } from '../stores/attempt-take';
-import { readGeneration, readInput } from '../stores/generations';
-import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
+import { readGeneration } from '../stores/generations';
+import { findCredential, findModel, findProvider, gatewayOf, traceOf, type Dependencies } from './dependencies';
 import { persist, withHeartbeat } from './heartbeat';
 import { lost, settleFate } from './fate';
 import { storeAtOnce } from './artifacts';
-import { costOf, keepOutputs } from './results';
+import { readReadyInput } from './ready-input';
+import { costOf, keepOutputs, warningsOf } from './results';
 import { comeBackLater, stepOf } from './step';
 
 /** Everything one submit is made with. */
@@ -32,11 +39,20 @@ type Sending = {
   model: Model;
   /** `null`: none is configured (any more). */
   credential: Credential | null;
-  input: GenerationInput;
+  /** Of the paid call. */
   deadlineMs: number;
+  priority: GenerationRequest['priority'];
 };
 
+/**
+ * What goes over the wire; or why nothing can, which counts as a refusal of the send. `null`: not made ready, for when it
+ * was read somebody else was sending.
+ */
+type Parcel = ReadyInput | ProviderError | null;
+
 type SubmitCall = Call & { requestId: () => string | null };
+
+type Prepared = { sending: Sending; parcel: Parcel };
 
 type Taken = Extract<Take, { kind: 'taken' }>;
 type Unresolved = Extract<Take, { kind: 'unresolved' }>;
@@ -50,18 +66,42 @@ const worthWaitingMs = 20_000;
 /** A take that has not led to a send after this long is given back: the time others wait for an answer starts with it. */
 const staleTakeMs = 3_000;
 
-const prepareSending = async (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Promise<Sending> => {
-  const { database } = dependencies;
+/** Of the uploads that a model needs before its paid request, in ms. */
+const stagingTimeoutMs = 5 * 60_000;
+
+const prepareSending = async (dependencies: Dependencies, key: AttemptKey, attempt: AttemptRow): Promise<Prepared> => {
   const provider = findProvider(dependencies, attempt.provider);
   const model = findModel(dependencies, attempt.model);
+  const waits = attempt.status === 'planned';
   // the key of an earlier take binds nobody before something was sent with it
-  const bound = attempt.status === 'planned' ? { provider: attempt.provider, credential: null } : attempt;
+  const bound = waits ? { provider: attempt.provider, credential: null } : attempt;
   const credential = findCredential(dependencies, bound);
-  // providers without `check` answer with the result: their call lasts as long as the work
-  const deadlineMs = provider.check ? dependencies.settings.submitTimeoutMs : model.maximumSeconds * 1000;
-  const input = fillDefaults(model, await readInput(database, await readGeneration(database, key.generationId)));
-  return { key, provider, model, credential, input, deadlineMs };
+  const deadlineMs = dependencies.settings.submitTimeoutMs(model);
+  const { request } = await readGeneration(dependencies.database, key.generationId);
+  const sending = { key, provider, model, credential, deadlineMs, priority: request.priority };
+  return { sending, parcel: waits ? await makeParcel(dependencies, sending, request) : null };
 };
+
+const makeParcel = async (
+  dependencies: Dependencies,
+  sending: Sending,
+  { input }: GenerationRequest,
+): Promise<Parcel> => {
+  const { key, provider, model, credential } = sending;
+  if (!credential) return withoutKey(sending);
+  try {
+    const ready = await readReadyInput(dependencies, model, input);
+    const call = { ...callFor(sending, key, credential), deadlineMs: stagingTimeoutMs };
+    return provider.stage ? await provider.stage(model, ready, call) : ready;
+  } catch (error) {
+    if (error instanceof ProviderError) return notSent(error);
+    throw error;
+  }
+};
+
+/** Whatever the provider made of an upload, the paid request was not sent. */
+const notSent = ({ code, message, scope, retryAfterMs, httpStatus }: ProviderError): ProviderError =>
+  new ProviderError(code, message, { accepted: 'no', scope, retryAfterMs, httpStatus });
 
 const callFor = (sending: Sending, key: AttemptKey, credential: Credential): SubmitCall => {
   let requestId: string | null = null;
@@ -69,6 +109,7 @@ const callFor = (sending: Sending, key: AttemptKey, credential: Credential): Sub
     credential,
     trace: traceOf(key),
     deadlineMs: sending.deadlineMs,
+    priority: sending.priority,
     onExchange: (exchange) => (requestId = exchange.requestId ?? requestId),
     requestId: () => requestId,
   };
@@ -85,10 +126,11 @@ export const submitAttempt = (dependencies: Dependencies, key: AttemptKey): Prom
     const attempt = await readAttempt(dependencies.database, key);
     if (attempt.supersededBy === null && !isOpen(attempt)) return stepOf(attempt);
     // all that takes time comes before the take: from there on others count the time until they may ask
-    const sending = await prepareSending(dependencies, key, attempt);
+    const { sending, parcel } = await prepareSending(dependencies, key, attempt);
     const startedAt = performance.now();
     const take = await takeAttempt(dependencies.database, key, {
       credential: sending.credential?.alias ?? null,
+      gateway: gatewayOf(sending.credential),
       sendTimeoutMs: sending.deadlineMs,
     });
     switch (take.kind) {
@@ -99,10 +141,14 @@ export const submitAttempt = (dependencies: Dependencies, key: AttemptKey): Prom
       case 'unresolved':
         return settleUnknown(dependencies, sending, take);
       case 'taken':
-        if (performance.now() - startedAt > staleTakeMs) return giveBack(dependencies, take);
-        return send(dependencies, sending, take);
+        return isSendable(parcel, startedAt)
+          ? send(dependencies, { sending, take }, parcel)
+          : giveBack(dependencies, take);
     }
   });
+
+const isSendable = (parcel: Parcel, startedAt: number): parcel is NonNullable<Parcel> =>
+  parcel !== null && performance.now() - startedAt <= staleTakeMs;
 
 const giveBack = async (dependencies: Dependencies, { attempt }: Taken): Promise<never> => {
   await persist(dependencies, () => untakeAttempt(dependencies.database, attempt, attempt.epoch));
@@ -124,13 +170,18 @@ const end = async (
   return stepOf(await persist(dependencies, () => readAttempt(dependencies.database, key)));
 };
 
-const send = async (dependencies: Dependencies, sending: Sending, take: Taken): Promise<AttemptStep> => {
-  const { key, provider, model, input, credential } = sending;
+const send = async (
+  dependencies: Dependencies,
+  { sending, take }: { sending: Sending; take: Taken },
+  parcel: NonNullable<Parcel>,
+): Promise<AttemptStep> => {
+  const { key, provider, model, credential } = sending;
+  if (parcel instanceof ProviderError) return refused(dependencies, { sending, take }, parcel);
   if (!credential) return refused(dependencies, { sending, take }, withoutKey(sending));
   const call = callFor(sending, key, credential);
   let outcome: Outcome;
   try {
-    outcome = await provider.submit(model, input, call);
+    outcome = await provider.submit(model, parcel, call);
   } catch (error) {
     return refused(dependencies, { sending, take }, error);
   }
@@ -152,7 +203,13 @@ const accepted = async (
   if (outcome.state === 'succeeded') {
     const outputs = await persist(dependencies, () => keepOutputs(dependencies, key, outcome.outputs));
     const costUsd = costOf(model, take.generation.request.input, outcome);
-    const result = { outputs, usage: outcome.usage, costUsd, providerRequestId: requestId, warnings: outcome.warnings };
+    const result = {
+      outputs,
+      usage: outcome.usage,
+      costUsd,
+      providerRequestId: requestId,
+      warnings: warningsOf(model, take.generation.request.input, outcome),
+    };
     return told(dependencies, sending, await persist(dependencies, () => recordSucceeded(database, key, result)));
   }
   const { operation, retryAfterMs } = outcome;
@@ -217,7 +274,7 @@ const refused = async (
     if (sending.provider.find) throw comeBackLater('not_settled', 1_000);
     return end(dependencies, sending.key, lost(take.attempt.epoch, error.message));
   }
-  const { retry } = dependencies.settings;
+  const retry = dependencies.settings.retryOf(sending.provider.id);
   const limited = error.code === 'provider_rate_limited';
   const failuresSoFar = take.attempt.submitErrors + 1;
   // a rate limit uses up no try, but asking again and again must slow down all the same

@@ -5,25 +5,46 @@ import { createArtifactRoutes } from './artifacts';
 import { authenticate } from './authenticate';
 import { allowOrigins } from './cors';
 import type { ApiDependencies } from './dependencies';
+import { createEstimateRoutes } from './estimates';
 import { createGenerationRoutes } from './generations';
 import { createHealthRoutes } from './health';
 import { createModelRoutes } from './models';
+import { createPresetModelRoutes } from './preset-models';
 import { answerErrors, refuseUnknownRoute } from './problem-details';
+import { createProviderRoutes } from './providers';
 import { logRequests } from './request-log';
+import { createStyleRoutes } from './styles';
 import { createTenantRoutes } from './tenants';
+import { createUploadRoutes } from './uploads';
 
 export type { ApiDependencies } from './dependencies';
 
-const createV1Routes = (dependencies: ApiDependencies): express.Router => {
+/** Whatever needs a key. */
+const createGuardedRoutes = (dependencies: ApiDependencies): express.Router => {
   const routes = express.Router();
   routes.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
   });
   routes.use(authenticate(dependencies));
+  return routes;
+};
+
+const createPresetRoutes = (dependencies: ApiDependencies): express.Router => {
+  const routes = createGuardedRoutes(dependencies);
+  routes.use(createPresetModelRoutes(dependencies));
+  return routes;
+};
+
+const createV1Routes = (dependencies: ApiDependencies): express.Router => {
+  const routes = createGuardedRoutes(dependencies);
   routes.use(createGenerationRoutes(dependencies));
   routes.use(createArtifactRoutes(dependencies));
+  routes.use(createUploadRoutes(dependencies));
+  routes.use(createEstimateRoutes(dependencies));
   routes.use(createModelRoutes(dependencies));
+  routes.use(createStyleRoutes());
+  routes.use(createProviderRoutes(dependencies));
   routes.use(createTenantRoutes(dependencies));
   routes.use(createApiKeyRoutes(dependencies));
   return routes;
@@ -39,6 +60,7 @@ export const createApp = (dependencies: ApiDependencies): express.Express => {
   if (dependencies.corsOrigins.length > 0) app.use(allowOrigins(dependencies.corsOrigins));
   app.use(createHealthRoutes(dependencies));
   app.use('/v1', createV1Routes(dependencies));
+  app.use('/api', createPresetRoutes(dependencies));
   app.use(refuseUnknownRoute);
   app.use(answerErrors);
   return app;

@@ -1,47 +1,24 @@
 import { createHash } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
-import { SureshotError, type Violation } from '../domain/failure';
-import { isTerminal, type GenerationRequest } from '../domain/generation';
-import type { Model } from '../domain/model';
-import { admit, followSuccessor } from '../domain/routing';
-import { createGeneration, findByIdempotencyKey, findGeneration, type GenerationRow } from '../stores/generations';
+import { SureshotError } from '../domain/failure';
+import { isTerminal } from '../domain/generation';
+import {
+  createGeneration,
+  findByIdempotencyKey,
+  findGeneration,
+  type GenerationRow,
+  type NewGeneration,
+} from '../stores/generations';
+import { admitRequest, completeRequest } from './admission';
 import { principalOf } from './authenticate';
 import { canonicalJson } from './canonical-json';
 import type { ApiDependencies } from './dependencies';
 import { pathOf, toGenerationResource } from './generation-resource';
+import { lookUpMedia, type InlineMedia, type ParsedRequest } from './media-lookup';
+import { letGoOfBody } from './read-json';
 import { generationSchema } from './schemas';
 import { parseBody } from './validation';
 import { readUntilTerminal, readWaitSeconds } from './wait';
-
-/** A typing error in `deny` would let through what it names. */
-const findUnknownNames = ({ provider, routing }: GenerationRequest, catalogue: readonly Model[]): Violation[] => {
-  const providers = new Set(catalogue.map((model) => model.provider));
-  const known = new Set([
-    ...providers,
-    ...catalogue.flatMap(({ id, providerModel, family }) => [id, providerModel, family]),
-  ]);
-  const unknownIn = (list: 'allow' | 'deny'): Violation[] =>
-    routing[list].flatMap((name, index) =>
-      known.has(name) ? [] : [{ pointer: `/routing/${list}/${index}`, detail: 'is not a model, family or provider' }],
-    );
-  const detail = `must be one of ${[...providers].join(', ')}`;
-  const unknownProvider = provider === null || providers.has(provider) ? [] : [{ pointer: '/provider', detail }];
-  return [...unknownProvider, ...unknownIn('allow'), ...unknownIn('deny')];
-};
-
-/** Refused here: what no configured model can do. Which one does it is decided by the workflow. */
-const admitRequest = (
-  { catalogue, configured, clock }: ApiDependencies,
-  parsed: GenerationRequest,
-): GenerationRequest => {
-  const violations = findUnknownNames(parsed, catalogue);
-  if (violations.length > 0)
-    throw new SureshotError('caller_invalid_request', 'the request names what there is not', { violations });
-  const snapshot = { models: catalogue, configured, now: clock(), complexity: null };
-  const request = followSuccessor(parsed, snapshot);
-  admit(request, snapshot);
-  return request;
-};
 
 /** Of the body as it came: defaults may change from one version to the next, a kept key must not notice. */
 const hashBody = (body: unknown): string => createHash('sha256').update(canonicalJson(body)).digest('hex');
@@ -64,22 +41,56 @@ const answer = (response: Response, row: GenerationRow, temporalUiUrl: string | 
   response.status(status).location(pathOf(row.id)).json(toGenerationResource(row, temporalUiUrl));
 };
 
-type Accepting = { tenantId: string; parsed: GenerationRequest; requestHash: string; idempotencyKey: string | null };
+type Accepting = { tenantId: string; parsed: ParsedRequest; requestHash: string; idempotencyKey: string | null };
+type Accepted = { id: string; created: boolean };
+
+const discard = ({ blobs }: ApiDependencies, inline: readonly InlineMedia[]): Promise<unknown> =>
+  Promise.allSettled(inline.map(({ key }) => blobs.remove(key)));
+
+/** The bytes first, then the row: what was accepted can be sent. Bytes of a row that there will not be go again. */
+const keep = async (
+  dependencies: ApiDependencies,
+  generation: NewGeneration,
+  inline: readonly InlineMedia[],
+): Promise<Accepted> => {
+  let begun = false;
+  try {
+    for (const { key, bytes } of inline) await dependencies.blobs.write(key, bytes);
+    begun = true;
+    const accepted = await createGeneration(dependencies.database, generation);
+    if (!accepted.created) await discard(dependencies, inline);
+    return accepted;
+  } catch (error) {
+    // of any other error of the insert nobody knows whether the row was committed
+    if (!begun || error instanceof SureshotError) await discard(dependencies, inline);
+    throw error;
+  }
+};
 
 /** A known key is answered before anything else is asked: its model may have been retired since. */
 const accept = async (
   dependencies: ApiDependencies,
-  accepting: Accepting,
-): Promise<{ id: string; created: boolean }> => {
+  { tenantId, parsed, requestHash, idempotencyKey }: Accepting,
+): Promise<Accepted> => {
   const { database, newId, workflows } = dependencies;
-  const { tenantId, parsed, requestHash, idempotencyKey } = accepting;
   const key = idempotencyKey === null ? null : { tenantId, idempotencyKey, requestHash };
   const earlier = key && (await findByIdempotencyKey(database, key));
   if (earlier !== null) return { id: earlier, created: false };
-  const request = admitRequest(dependencies, parsed);
-  const accepted = await createGeneration(database, { id: newId(), tenantId, request, requestHash, idempotencyKey });
+  const id = newId();
+  const named = completeRequest(dependencies, parsed);
+  const { request: looked, inline } = await lookUpMedia(dependencies, { tenantId, generationId: id }, named);
+  const request = admitRequest(dependencies, { id, request: looked });
+  const accepted = await keep(dependencies, { id, tenantId, request, requestHash, idempotencyKey }, inline);
   if (accepted.created) workflows.start({ id: accepted.id, tenantId, medium: request.medium });
   return accepted;
+};
+
+const readAndAccept = (dependencies: ApiDependencies, request: Request, tenantId: string): Promise<Accepted> => {
+  const idempotencyKey = readIdempotencyKey(request);
+  const parsed = parseBody(generationSchema, request.body);
+  const requestHash = hashBody(request.body);
+  letGoOfBody(request);
+  return accept(dependencies, { tenantId, parsed, requestHash, idempotencyKey });
 };
 
 export const answerCreate =
@@ -87,10 +98,7 @@ export const answerCreate =
   async (request, response) => {
     const { database, temporalUiUrl } = dependencies;
     const { tenantId } = principalOf(response);
-    const idempotencyKey = readIdempotencyKey(request);
-    const parsed = parseBody(generationSchema, request.body);
-    const requestHash = hashBody(request.body);
-    const { id, created } = await accept(dependencies, { tenantId, parsed, requestHash, idempotencyKey });
+    const { id, created } = await readAndAccept(dependencies, request, tenantId);
     if (!created) response.set('Idempotency-Replayed', 'true');
 
     const seconds = readWaitSeconds(request.get('Prefer'));

@@ -1,5 +1,8 @@
 import type { Logger } from 'pino';
+import type { Medium, Strategy } from '../domain/generation';
 import type { Model } from '../domain/model';
+import type { ProbeResult } from '../domain/probe';
+import type { Snapshot } from '../domain/routing';
 import type { BlobStore } from '../stores/blobs';
 import type { Database } from '../stores/database';
 
@@ -10,14 +13,27 @@ export type Workflows = {
   /** Fast path of a cancel that is already in the row. Never throws. */
   cancel(id: string): Promise<void>;
   isReachable(): Promise<boolean>;
+  /** One real call with this key, carried out by a worker. Throws `system_unavailable` when none does it in time. */
+  probe(provider: string, credential: string): Promise<ProbeResult>;
+};
+
+/** What a request that leaves it open gets. */
+export type RoutingSettings = {
+  strategy: Strategy;
+  defaults: Readonly<Partial<Record<Medium, { model: string; fallback?: string }>>>;
+  unknownPrices: Snapshot['unknownPrices'];
 };
 
 export type ApiDependencies = {
   database: Database;
   blobs: BlobStore;
-  catalogue: readonly Model[];
+  /** This and `routing` follow the configuration while we run: never copied, always read from here. */
+  readonly catalogue: readonly Model[];
+  readonly routing: RoutingSettings;
   /** Providers with at least one credential. */
   configured: ReadonlySet<string>;
+  /** Names of the credentials, by provider. */
+  aliases: ReadonlyMap<string, readonly string[]>;
   clock: () => Date;
   /** `gen_…`; a later id sorts after an earlier one. */
   newId: () => string;

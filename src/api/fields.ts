@@ -19,17 +19,6 @@ export const choice = <const Now extends readonly [string, ...string[]]>(now: No
         : `must be one of ${now.join(', ')}`,
   });
 
-const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
-
-/** A field of the contract that a later version serves. */
-export const notYet = (accepted: 'null' | '[]') =>
-  z
-    .unknown()
-    .refine((value) => value === undefined || (accepted === '[]' ? isEmpty(value) : value === null), {
-      error: `is not available yet: accepted value is ${accepted}`,
-    })
-    .optional();
-
 const highestUsd = 1e9;
 
 const isAmount = (value: string | number): boolean =>

@@ -1,14 +1,23 @@
-import { noUsage, type GenerationInput } from '../domain/generation';
+import { noUsage, type GenerationInput, type MediaInput } from '../domain/generation';
 import { failures, type Failure } from '../domain/failure';
 import { addMoney, zero, type Money } from '../domain/money';
 import type { GenerationRow } from '../stores/generations';
 
 type AttemptRow = GenerationRow['attempts'][number];
 
+/** As the caller named it; what came within the request only by what it is. Where we keep it is nobody's business. */
+const echoMedia = ({ origin, stored }: MediaInput): object => ({
+  ...('inline' in origin ? {} : origin),
+  ...(stored && { contentType: stored.contentType, bytes: stored.bytes }),
+});
+
 /** What the caller sent, without sending its bytes back. */
 const echoInput = (input: GenerationInput): object => ({
   ...input,
-  image: input.image && { contentType: input.image.contentType, bytes: input.image.bytes },
+  image: input.image && echoMedia(input.image),
+  lastFrame: input.lastFrame && echoMedia(input.lastFrame),
+  referenceImages: input.referenceImages.map(echoMedia),
+  video: input.video && echoMedia(input.video),
 });
 
 const echoError = (error: Failure | null): object | null =>

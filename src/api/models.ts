@@ -27,8 +27,11 @@ const toResource = (model: Model, { configured, clock }: ApiDependencies): objec
     price: model.price,
     qualityTier: model.qualityTier,
     typicalSeconds: model.typicalSeconds,
+    weight: model.weight ?? 1,
+    priority: model.priority ?? 100,
+    automatic: model.automatic,
     // a deprecated model still works
-    available: status !== 'retired' && configured.has(model.provider),
+    available: status !== 'retired' && configured.has(model.provider) && model.enabled !== false,
   };
 };
 

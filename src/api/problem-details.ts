@@ -26,7 +26,10 @@ const headersOf = ({ code, headers }: Problem): Record<string, string> => ({
 
 /** RFC 9457. */
 const sendProblem = (response: Response, problem: Problem): void => {
+  const isPreset = response.req.originalUrl.startsWith('/api/');
   const body = {
+    // what the clients of the older routes look at
+    ...(isPreset && { success: false }),
     type: `urn:sureshot:problem:${problem.code}`,
     title: titleOf(problem.code),
     status: problem.status,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { ambiguityPolicies, media, strategies, type GenerationRequest } from '../domain/generation';
-import { choice, money, notYet, nullableText, strict, text } from './fields';
-import { image } from './image-input';
+import { ambiguityPolicies, media, strategies } from '../domain/generation';
+import { choice, money, nullableText, strict, text } from './fields';
+import { image, images, video, type NamedInput } from './media-input';
+import type { ParsedRequest } from './media-lookup';
 
 const promptCharacters = 500_000;
 const nameCharacters = 200;
@@ -13,14 +14,29 @@ const message = strict({
 
 const nullableInt = () => z.int().nullable().default(null);
 
+const color = z
+  .string()
+  .regex(/^#[0-9a-f]{6}$/i, 'must be a colour such as #ff8800')
+  .toLowerCase();
+
+const share = () => z.number().min(0).max(1).nullable().default(null);
+
+const voiceSettings = strict({
+  stability: share(),
+  similarityBoost: share(),
+  style: share(),
+  useSpeakerBoost: z.boolean().nullable().default(null),
+  speed: z.number().positive().max(10).nullable().default(null),
+});
+
 const inputSchema = strict({
-  task: choice(['speech'], ['sound_effect']).nullable().default(null),
+  task: choice(['speech', 'sound_effect']).nullable().default(null),
   prompt: z.string().max(promptCharacters).nullable().default(null),
   negativePrompt: nullableText(promptCharacters),
   image,
-  lastFrame: notYet('null'),
-  referenceImages: notYet('[]'),
-  video: notYet('null'),
+  lastFrame: image,
+  referenceImages: images,
+  video,
   durationSeconds: z.number().positive().max(3600).nullable().default(null),
   aspectRatio: nullableText(nameCharacters),
   resolution: nullableText(nameCharacters),
@@ -33,24 +49,24 @@ const inputSchema = strict({
   count: z.int().min(1).max(100).default(1),
   audio: z.boolean().nullable().default(null),
   seed: nullableInt(),
-  style: notYet('null'),
-  colors: notYet('[]'),
+  style: nullableText(nameCharacters),
+  colors: z.array(color).max(16).default([]),
   voice: nullableText(nameCharacters),
-  voiceSettings: notYet('null'),
+  voiceSettings: voiceSettings.nullable().default(null),
   format: nullableText(nameCharacters),
   system: nullableText(promptCharacters),
   messages: z.array(message).max(1000).default([]),
   schema: z.record(z.string(), z.unknown()).nullable().default(null),
   maxTokens: z.int().positive().nullable().default(null),
   temperature: z.number().nullable().default(null),
-}).transform(({ lastFrame, referenceImages, video, style, colors, voiceSettings, ...available }) => available);
+}) satisfies z.ZodType<NamedInput>;
 
-const laterStrategies = ['availability', 'round_robin', 'weighted', 'least_latency'];
+const laterStrategies = ['availability', 'round_robin', 'least_latency'];
 
 const names = z.array(text(nameCharacters)).max(64).default([]);
 
 const routingSchema = strict({
-  strategy: choice(strategies, laterStrategies).default('balanced'),
+  strategy: choice(strategies, laterStrategies).nullable().default(null),
   maxCostUsd: money.nullable().default(null),
   allow: names,
   deny: names,
@@ -62,14 +78,14 @@ const metadata = z
   .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'must be at most 16 entries' })
   .default({});
 
-type Checked = { medium: GenerationRequest['medium']; input: { task: GenerationRequest['input']['task'] } };
+type Checked = Pick<ParsedRequest, 'medium'> & { input: Pick<NamedInput, 'task'> };
 
 const taskFits = ({ medium, input }: Checked): boolean => input.task === null || medium === 'speech';
 
-/** The body of `POST /v1/generations`, defaults filled in. What a model can do of it is not decided here. */
+/** The body of `POST /v1/generations`, defaults filled in. What a model can do of it, and what its media are, is not decided here. */
 export const generationSchema = strict({
   medium: choice(media),
-  model: text(nameCharacters).default('auto'),
+  model: nullableText(nameCharacters),
   provider: nullableText(nameCharacters),
   allowSuccessor: z.boolean().default(false),
   input: inputSchema.prefault({}),
@@ -85,4 +101,4 @@ export const generationSchema = strict({
   tags: z.array(text(64)).max(16).default([]),
 })
   .refine(taskFits, { error: 'is for the medium speech: accepted value is null', path: ['input', 'task'] })
-  .transform(({ cache, coalesce, ...request }): GenerationRequest => request);
+  .transform(({ cache, coalesce, ...request }): ParsedRequest => request);

@@ -25,26 +25,46 @@ export type AttemptStatus =
   | 'ambiguous'
   | 'superseded';
 
-export const strategies = ['balanced', 'cost', 'speed', 'quality'] as const;
+export const strategies = ['balanced', 'cost', 'speed', 'quality', 'weighted'] as const;
 export type Strategy = (typeof strategies)[number];
 
 export const ambiguityPolicies = ['auto', 'hold', 'fail_over', 'resubmit'] as const;
 export type AmbiguityPolicy = (typeof ambiguityPolicies)[number];
 
-/**
- * Bytes as base64 in a request, at most 5 MB decoded (`bytes`). The base64 is empty wherever a generation is read for
- * anything but its submit.
- */
-export type MediaInput = { base64: string; contentType: string; bytes: number };
+/** How the caller named an image or video: by address, by an upload, by an earlier artifact, or in the request itself. */
+export type MediaOrigin =
+  { url: string } | { upload: string } | { generation: string; index: number } | { inline: true };
+
+/** Where our blob store has the bytes. `contentType` is what the bytes are, whatever anybody called them. */
+export type StoredMedia = { key: string; contentType: string; bytes: number; sha256: string };
+
+/** An image or video of the input. Only what is named by address is fetched after the acceptance: `null` until then. */
+export type MediaInput = { origin: MediaOrigin; stored: StoredMedia | null };
 
 export type Message = { role: 'system' | 'user' | 'assistant'; content: string };
 
-/** What to make, in one shape for every medium. `null` means the caller left the choice to the model. */
-export type GenerationInput = {
+/** How a voice speaks. 0 to 1 but for `speed` (1: as usual). `null` is the voice's own setting. */
+export type VoiceSettings = {
+  stability: number | null;
+  similarityBoost: number | null;
+  style: number | null;
+  useSpeakerBoost: boolean | null;
+  speed: number | null;
+};
+
+/**
+ * What to make, in one shape for every medium. `null` means the caller left the choice to the model. `Media` is what
+ * stands for an image or video: a reference while the generation is planned, the bytes where it is sent.
+ */
+export type GenerationInput<Media = MediaInput> = {
   task: 'speech' | 'sound_effect' | null;
   prompt: string | null;
   negativePrompt: string | null;
-  image: MediaInput | null;
+  /** A video's first frame, an image to edit, or what a text is about. */
+  image: Media | null;
+  lastFrame: Media | null;
+  referenceImages: Media[];
+  video: Media | null;
   durationSeconds: number | null;
   aspectRatio: string | null;
   resolution: string | null;
@@ -54,7 +74,12 @@ export type GenerationInput = {
   count: number;
   audio: boolean | null;
   seed: number | null;
+  /** An id of the table of styles. */
+  style: string | null;
+  /** `#rrggbb`. */
+  colors: string[];
   voice: string | null;
+  voiceSettings: VoiceSettings | null;
   format: string | null;
   system: string | null;
   messages: Message[];
@@ -62,6 +87,35 @@ export type GenerationInput = {
   schema: Record<string, unknown> | null;
   maxTokens: number | null;
   temperature: number | null;
+};
+
+/** Everything left to the model. */
+export const blankInput: GenerationInput<never> = {
+  task: null,
+  prompt: null,
+  negativePrompt: null,
+  image: null,
+  lastFrame: null,
+  referenceImages: [],
+  video: null,
+  durationSeconds: null,
+  aspectRatio: null,
+  resolution: null,
+  size: null,
+  quality: null,
+  count: 1,
+  audio: null,
+  seed: null,
+  style: null,
+  colors: [],
+  voice: null,
+  voiceSettings: null,
+  format: null,
+  system: null,
+  messages: [],
+  schema: null,
+  maxTokens: null,
+  temperature: null,
 };
 
 export type Routing = {
@@ -93,6 +147,8 @@ export type GenerationRequest = {
 
 export type Usage = {
   inputTokens: number | null;
+  /** Of the input tokens, those of images. */
+  imageTokens?: number | null;
   outputTokens: number | null;
   characters: number | null;
   seconds: number | null;
@@ -119,7 +175,8 @@ export type Analysis = {
 export type Candidate = {
   model: string;
   provider: string;
-  estimatedCostUsd: Money;
+  /** The most it may cost; `null` where nobody knows. */
+  estimatedCostUsd: Money | null;
   estimatedSeconds: number;
   score: number;
   reason: string;

@@ -8,7 +8,8 @@ export type LedgerEntry = {
   model: string;
   status: AttemptStatus;
   errorCode: FailureCode | null;
-  estimatedUsd: Money;
+  /** `null`: the price is not known. */
+  estimatedUsd: Money | null;
   /** The earlier attempt this one had to settle first and did not live to. */
   takesOver: number | null;
 };
@@ -37,7 +38,10 @@ const mayResubmit = (entries: readonly LedgerEntry[], latest: LedgerEntry, polic
   const lost = entries.filter((entry) => entry.model === latest.model && entry.status === 'ambiguous').length;
   if (lost >= ambiguousSubmitsAtMost) return false;
   if (policy.onAmbiguous === 'resubmit') return true;
-  return policy.onAmbiguous === 'auto' && compareMoney(latest.estimatedUsd, policy.resubmitUpToUsd) <= 0;
+  const { estimatedUsd } = latest;
+  return (
+    policy.onAmbiguous === 'auto' && estimatedUsd !== null && compareMoney(estimatedUsd, policy.resubmitUpToUsd) <= 0
+  );
 };
 
 const start = (candidate: Candidate | null | undefined, takesOver: number | null = null): NextAttempt | null =>

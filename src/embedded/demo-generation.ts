@@ -20,12 +20,19 @@ type Generation = {
   phase: string | null;
   progress: number | null;
   attempts: { provider: string }[];
-  artifacts: { index: number; contentType: string; url: string }[];
+  artifacts: { index: number; contentType: string; bytes: number; url: string }[];
   cost: { actualUsd: string | null } | null;
+  createdAt: string;
+  completedAt: string | null;
   error: { code: string; message: string } | null;
 };
 
-type DemoResult = { succeeded: boolean; line: string };
+export type DemoResult = {
+  succeeded: boolean;
+  line: string;
+  /** What the table of `--all` shows; null where the request was not even accepted. */
+  figures: { model: string; seconds: number; costUsd: string; sizeBytes: number } | null;
+};
 
 const pollMs = 200;
 const requestTimeoutMs = 30_000;
@@ -85,6 +92,7 @@ const extensions: Readonly<Record<string, string>> = {
   'image/webp': 'webp',
   'audio/mpeg': 'mp3',
   'audio/wav': 'wav',
+  'audio/ogg': 'ogg',
   'text/plain': 'txt',
   'application/json': 'json',
 };
@@ -118,6 +126,13 @@ const summarise = (generation: Generation, last: string): string =>
     '  ',
   );
 
+const figuresOf = (model: string, { createdAt, completedAt, cost, artifacts }: Generation): DemoResult['figures'] => ({
+  model,
+  seconds: (Date.parse(completedAt ?? createdAt) - Date.parse(createdAt)) / 1000,
+  costUsd: cost?.actualUsd ?? '0',
+  sizeBytes: artifacts.reduce((sum, { bytes }) => sum + bytes, 0),
+});
+
 /** From the request to the file. Never rejects: one generation's end must not hide the others'. */
 export const runDemoGeneration = async (
   planned: PlannedGeneration,
@@ -129,16 +144,18 @@ export const runDemoGeneration = async (
     show('submitting');
     const accepted = await readJson<Generation>(await request(access, '/v1/generations', planned.body));
     const ended = await follow(access, accepted.id, (generation) => show(describeProgress(generation)));
+    const figures = figuresOf(planned.label, ended);
     if (ended.status !== 'succeeded') {
       return {
         succeeded: false,
+        figures,
         line: summarise(ended, ended.error ? `${ended.error.code}: ${ended.error.message}` : '-'),
       };
     }
     const files = await download(access, ended);
-    return { succeeded: files.length > 0, line: summarise(ended, files.join(' ') || 'no artifact') };
+    return { succeeded: files.length > 0, figures, line: summarise(ended, files.join(' ') || 'no artifact') };
   } catch (error) {
     show('failed');
-    return { succeeded: false, line: `${planned.label}  failed  ${(error as Error).message}` };
+    return { succeeded: false, figures: null, line: `${planned.label}  failed  ${(error as Error).message}` };
   }
 };

@@ -12,6 +12,8 @@ const prompts: Readonly<Record<string, string>> = {
   text: 'Explain durable execution in two sentences.',
 };
 
+const soundPrompt = 'rain on a tin roof, distant thunder';
+
 const usage = `usage: npm run demo [-- --medium ${Object.keys(prompts).join('|')}] [--prompt "…"] [--all]`;
 const usageExitCode = 2;
 
@@ -41,13 +43,24 @@ type ListedModel = {
   provider: string;
   medium: string;
   lifecycle: { status: string };
-  capabilities?: { from?: readonly string[] };
+  capabilities: { from: readonly string[]; speechTask?: string; referenceImages?: { minimum: number } };
 };
 
-const planModel = ({ id, medium, capabilities }: ListedModel, prompt: string | null): PlannedGeneration => {
-  const fromText = capabilities?.from?.includes('text') ?? true;
-  const image = fromText ? {} : { image: { base64: smallPng, contentType: 'image/png' } };
-  return { label: id, body: { medium, model: id, input: { prompt: prompt ?? prompts[medium] ?? '', ...image } } };
+/** The least a model starts from besides a text. */
+const startFor = ({ capabilities }: ListedModel): Record<string, unknown> => {
+  const image = { base64: smallPng, contentType: 'image/png' };
+  const { from, speechTask, referenceImages } = capabilities;
+  return {
+    ...(!from.includes('text') && { image }),
+    ...(speechTask === 'sound_effect' && { task: speechTask }),
+    ...((referenceImages?.minimum ?? 0) > 0 && { referenceImages: Array(referenceImages?.minimum).fill(image) }),
+  };
+};
+
+const planModel = (model: ListedModel, prompt: string | null): PlannedGeneration => {
+  const { id, medium } = model;
+  const text = model.capabilities.speechTask === 'sound_effect' ? soundPrompt : (prompts[medium] ?? '');
+  return { label: id, body: { medium, model: id, input: { prompt: prompt ?? text, ...startFor(model) } } };
 };
 
 const listModels = async ({ apiUrl, apiKey }: DemoAccess): Promise<ListedModel[]> => {

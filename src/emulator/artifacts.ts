@@ -84,6 +84,12 @@ const spoil = (fault: Fault | undefined, answer: Answer): Answer => {
   return answer;
 };
 
+/** The file itself, with whatever the fault does to it; for providers that serve files under their own routes. */
+export const serveOutput = (call: Call, operation: Operation, index: number): Answer => {
+  const contentType = operation.outputs[index]?.contentType ?? '';
+  return spoil(call.fault, serveBytes(call, renderOutput(operation, index), contentType));
+};
+
 const serve = (provider: EmulatedProvider, call: Call): Answer => {
   const operation = findArtifact(call);
   const index = Number.parseInt(call.params['file'] ?? '', 10);
@@ -91,7 +97,7 @@ const serve = (provider: EmulatedProvider, call: Call): Answer => {
   if (operation === undefined || shape === undefined) return textAnswer(404, 'not found');
   call.touched = operation;
   if (hasExpired(call)) return provider.artifactExpired?.() ?? textAnswer(410, 'Gone');
-  return spoil(call.fault, serveBytes(call, renderOutput(operation, index), shape.contentType));
+  return serveOutput(call, operation, index);
 };
 
 const artifactRoute = (provider: EmulatedProvider): Route => ({

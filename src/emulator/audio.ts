@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mp3At22050, mp3At44100 } from './samples/audio';
+import { aacAt24000, mp3At24000 } from './samples/compressed';
 
-type Sound = {
+export type Sound = {
   /** Two sounds with different seeds differ in content. */
   seed: string;
   seconds: number;
@@ -11,7 +12,11 @@ type Sound = {
 const samples = {
   high: { bytes: Buffer.from(mp3At44100, 'base64'), seconds: 0.548 },
   low: { bytes: Buffer.from(mp3At22050, 'base64'), seconds: 0.575 },
+  speech: { bytes: Buffer.from(mp3At24000, 'base64'), seconds: 0.552 },
 };
+
+const aacSample = Buffer.from(aacAt24000, 'base64');
+const aacSeconds = (10 * 1024) / 24_000;
 
 /** ID3 sizes have seven bits a byte. */
 const syncSafe = (size: number): number[] => [21, 14, 7, 0].map((shift) => (size >> shift) & 0x7f);
@@ -22,13 +27,24 @@ const id3Tag = (text: string): Buffer => {
   return Buffer.concat([Buffer.from('ID3', 'latin1'), Buffer.from([4, 0, 0, ...syncSafe(frame.length)]), frame]);
 };
 
-const longestSeconds = 120;
+export const longestSeconds = 120;
 
-export const createMp3 = ({ seed, seconds, sampleRate }: Sound): Buffer => {
-  const sample = sampleRate >= 32_000 ? samples.high : samples.low;
+const repeat = (seed: string, sample: { bytes: Buffer; seconds: number }, seconds: number): Buffer => {
   const repeats = Math.max(1, Math.round(Math.min(seconds, longestSeconds) / sample.seconds));
   return Buffer.concat([id3Tag(seed), ...Array<Buffer>(repeats).fill(sample.bytes)]);
 };
+
+const mp3SampleFor = (sampleRate: number): { bytes: Buffer; seconds: number } => {
+  if (sampleRate >= 32_000) return samples.high;
+  return sampleRate === 24_000 ? samples.speech : samples.low;
+};
+
+export const createMp3 = ({ seed, seconds, sampleRate }: Sound): Buffer =>
+  repeat(seed, mp3SampleFor(sampleRate), seconds);
+
+/** 24 kHz, whatever was asked for. */
+export const createAac = ({ seed, seconds }: Sound): Buffer =>
+  repeat(seed, { bytes: aacSample, seconds: aacSeconds }, seconds);
 
 const { sin, PI } = Math;
 

@@ -1,8 +1,11 @@
 import { jsonAnswer, type Answer } from './answer';
-import { findHistoryItem, listHistory, retrieveAudio, retrieveItem } from './elevenlabs-history';
-import { detail } from './elevenlabs-problems';
-import { defaultModel, speak } from './elevenlabs-speech';
-import { listVoices } from './elevenlabs-voices';
+import { showSubscription } from './elevenlabs/account';
+import { findHistoryItem, listHistory, retrieveAudio, retrieveItem } from './elevenlabs/history';
+import { defaultModel, listModels } from './elevenlabs/models';
+import { detail } from './elevenlabs/problems';
+import { makeSound, soundModel } from './elevenlabs/sounds';
+import { speak } from './elevenlabs/speech';
+import { listVoices, searchVoices, showVoice } from './elevenlabs/voices';
 import { isOver } from './operations';
 import type { Call, EmulatedProvider, Failure, Route } from './provider';
 import { ownOperations } from './submit';
@@ -10,6 +13,11 @@ import { ownOperations } from './submit';
 const describeSpeech: Route['describe'] = ({ body }) => {
   const { model_id, text } = Object(body) as Record<string, unknown>;
   return { model: typeof model_id === 'string' ? model_id : defaultModel, prompt: String(text) };
+};
+
+const describeSound: Route['describe'] = ({ body }) => {
+  const { model_id, text } = Object(body) as Record<string, unknown>;
+  return { model: typeof model_id === 'string' ? model_id : soundModel, prompt: String(text) };
 };
 
 const describeItem: Route['describe'] = (call) => ({ operation: findHistoryItem(call) });
@@ -51,11 +59,16 @@ export const elevenlabs: EmulatedProvider = {
   routes: [
     { ...speech, path: '/v1/text-to-speech/:voice' },
     { ...speech, path: '/v1/text-to-speech/:voice/stream' },
+    { ...speech, path: '/v1/text-to-speech/:voice/with-timestamps' },
+    { method: 'post', path: '/v1/sound-generation', kind: 'submit', describe: describeSound, handle: makeSound },
     { method: 'get', path: '/v1/history', kind: 'other', handle: listHistory },
     { method: 'get', path: '/v1/history/:id', kind: 'other', describe: describeItem, handle: retrieveItem },
     { method: 'get', path: '/v1/history/:id/audio', kind: 'result', describe: describeItem, handle: retrieveAudio },
     { method: 'get', path: '/v1/voices', kind: 'other', handle: listVoices },
-    { method: 'get', path: '/v2/voices', kind: 'other', handle: listVoices },
+    { method: 'get', path: '/v1/voices/:voice', kind: 'other', handle: showVoice },
+    { method: 'get', path: '/v2/voices', kind: 'other', handle: searchVoices },
+    { method: 'get', path: '/v1/models', kind: 'other', handle: listModels },
+    { method: 'get', path: '/v1/user/subscription', kind: 'other', handle: showSubscription },
   ],
   unauthorized: (key) =>
     key === undefined

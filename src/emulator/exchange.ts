@@ -5,7 +5,7 @@ import { takeFault, takesEffect, type Fault, type FaultSubject } from './faults'
 import { advance } from './lanes';
 import { fingerprintOf, type Operation } from './operations';
 import type { Call, EmulatedProvider, Route, Subject } from './provider';
-import { headersOfInterest, recordRequest, retryCountOf, type SeenRequest } from './requests';
+import { headersOfInterest, queryOfInterest, recordRequest, retryCountOf, type SeenRequest } from './requests';
 import { bendFate, findExcess } from './submit';
 import { pause, type World } from './world';
 
@@ -19,7 +19,7 @@ const paramsOf = (request: Request): Record<string, string> =>
 
 const createCall = (world: World, provider: EmulatedProvider, request: Request): Call => {
   const url = new URL(request.originalUrl, 'http://emulator');
-  const key = provider.readKey(request.headers) ?? '';
+  const key = provider.readKey(request.headers, url.searchParams) ?? '';
   return {
     world,
     provider: provider.id,
@@ -47,7 +47,7 @@ const record = (call: Call, subject: Subject): SeenRequest => {
     model: subject.operation?.model ?? subject.model ?? null,
     method: call.method,
     path: call.path,
-    query: Object.fromEntries(call.query),
+    query: queryOfInterest(call.query),
     status: null,
     fault: call.fault?.kind ?? null,
     at: new Date(call.world.clock()).toISOString(),
@@ -63,30 +63,30 @@ const html =
   '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>';
 
 /** What a fault says in the provider's stead. */
-const faultAnswer = (provider: EmulatedProvider, fault: Fault): Answer | undefined => {
+const faultAnswer = (provider: EmulatedProvider, fault: Fault, call: Call): Answer | undefined => {
   if (fault.kind === 'html') {
     return textAnswer(fault.status ?? 200, html, { 'content-type': 'text/html', ...fault.headers });
   }
   if (fault.kind !== 'status') return undefined;
-  const answer = provider.fail({ status: fault.status ?? 500, retryAfterSeconds: fault.retryAfter });
+  const answer = provider.fail({ status: fault.status ?? 500, retryAfterSeconds: fault.retryAfter }, call);
   const own = fault.body === undefined ? answer : jsonAnswer(answer.status, fault.body, answer.headers);
   return { ...own, headers: { ...own.headers, ...fault.headers } };
 };
 
-const refuse = (provider: EmulatedProvider, call: Call): Answer | undefined => {
-  if (call.kind === 'artifact') return undefined;
-  if (call.key === '' || call.key.includes('invalid')) return provider.unauthorized(call.key || undefined);
+const refuse = (provider: EmulatedProvider, route: Route, call: Call): Answer | undefined => {
+  if (call.kind === 'artifact' || route.isOpen === true) return undefined;
+  if (call.key === '' || call.key.includes('invalid')) return provider.unauthorized(call.key || undefined, call);
   if (call.kind !== 'submit') return undefined;
-  if (call.key.includes('exhausted')) return provider.exhausted();
+  if (call.key.includes('exhausted')) return provider.exhausted(call);
   const excess = findExcess(call, provider.overLimit);
-  return excess === undefined ? undefined : provider.fail({ status: 429, ...excess });
+  return excess === undefined ? undefined : provider.fail({ status: 429, ...excess }, call);
 };
 
 const decide = async (provider: EmulatedProvider, route: Route, call: Call): Promise<Answer> => {
-  const instead = call.fault === undefined ? undefined : faultAnswer(provider, call.fault);
+  const instead = call.fault === undefined ? undefined : faultAnswer(provider, call.fault, call);
   const effective = call.fault === undefined || takesEffect(call.fault);
   if (!effective) return instead ?? jsonAnswer(200, {});
-  const answer = refuse(provider, call) ?? (await route.handle(call));
+  const answer = refuse(provider, route, call) ?? (await route.handle(call));
   return instead ?? answer;
 };
 
@@ -133,7 +133,7 @@ export const exchangeOther =
   (world: World, provider: EmulatedProvider, malformed?: string) =>
   (request: Request, response: Response): Promise<void> => {
     const handle = (call: Call): Answer =>
-      malformed === undefined ? provider.notFound(call) : provider.malformed(malformed);
+      malformed === undefined ? provider.notFound(call) : provider.malformed(malformed, call);
     const route: Route = { method: 'get', path: '', kind: 'other', handle };
     return exchange({ world, provider, route }, request, response);
   };

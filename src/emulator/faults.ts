@@ -46,7 +46,8 @@ export const faultSchema = z
     /** null: until deleted. */
     times: z.int().min(1).nullable().default(1),
     match: z.strictObject({ model: z.string().optional(), prompt: z.string().optional() }).default({}),
-    status: z.int().min(300).max(599).optional(),
+    /** 200 too: Cloudflare puts failures into answers that say they are fine. */
+    status: z.int().min(200).max(599).optional(),
     /** Seconds. */
     retryAfter: z.number().min(0).optional(),
     /** Overrides whether the request takes effect: a 502 after acceptance, a stall before it. */

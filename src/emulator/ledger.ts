@@ -17,6 +17,8 @@ type LedgerEntry = {
   /** How often this very body was accepted with this credential: over 1 = perhaps paid twice. */
   submits: number;
   retryCount: number;
+  /** What was remarkable about the submit. */
+  notes: string[];
 };
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();
@@ -39,6 +41,7 @@ const toEntry = (operation: Operation, nowMs: number, submits: number): LedgerEn
     state: state === 'waiting' ? 'running' : state,
     submits,
     retryCount: operation.retryCount,
+    notes: (operation.details['notes'] as string[] | undefined) ?? [],
   };
 };
 

@@ -1,8 +1,11 @@
-import { createMp3, createPcm, createWav } from './audio';
+import { createAac, createMp3, createPcm, createWav } from './audio';
+import { createFlac } from './flac';
 import { encodeJpeg } from './jpeg';
+import { createOggOpus } from './ogg';
 import { hashOf, type Operation, type OutputShape } from './operations';
 import { createPicture } from './picture';
 import { encodePng, type Size } from './png';
+import { createAlaw, createUlaw } from './telephony';
 import { createMp4 } from './video';
 import { encodeWebp } from './webp';
 
@@ -22,6 +25,12 @@ const encoders: Record<string, (seed: string, shape: OutputShape) => Buffer> = {
   'audio/mpeg': (seed, shape) => createMp3(soundOf(seed, shape)),
   'audio/wav': (seed, shape) => createWav(soundOf(seed, shape)),
   'audio/pcm': (seed, shape) => createPcm(soundOf(seed, shape)),
+  'audio/aac': (seed, shape) => createAac(soundOf(seed, shape)),
+  'audio/flac': (seed, shape) => createFlac(soundOf(seed, shape)),
+  'audio/opus': (seed, shape) => createOggOpus(soundOf(seed, shape)),
+  'audio/ogg': (seed, shape) => createOggOpus(soundOf(seed, shape)),
+  'audio/basic': (seed, shape) => createUlaw(soundOf(seed, shape)),
+  'audio/x-alaw-basic': (seed, shape) => createAlaw(soundOf(seed, shape)),
 };
 
 const extensions: Record<string, string> = {
@@ -32,6 +41,12 @@ const extensions: Record<string, string> = {
   'audio/mpeg': 'mp3',
   'audio/wav': 'wav',
   'audio/pcm': 'pcm',
+  'audio/aac': 'aac',
+  'audio/flac': 'flac',
+  'audio/opus': 'opus',
+  'audio/ogg': 'ogg',
+  'audio/basic': 'ulaw',
+  'audio/x-alaw-basic': 'alaw',
 };
 
 export const extensionOf = (contentType: string): string => extensions[contentType] ?? 'bin';

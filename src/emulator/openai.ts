@@ -1,19 +1,30 @@
 import { jsonAnswer, type Answer } from './answer';
-import { chatModels, completeChat, lastPrompt, listChats, retrieveChat } from './openai-chat';
-import { editImages, generateImages, imageModelNames } from './openai-images';
-import { modelNotFound, problem } from './openai-problems';
+import { formatGoDuration } from './go-duration';
+import { isShut } from './lifecycle';
+import { completeChat, lastPrompt, listChats, retrieveChat } from './openai/chat';
+import { describeBody } from './openai/form';
+import { withGateway } from './openai/gateway';
+import { imageModelNames } from './openai/image-models';
+import { editImages, generateImages } from './openai/images';
+import { modelNotFound, problem, unauthorized } from './openai/problems';
+import { cancelResponse, createResponse, findResponse, lastInput, showResponse } from './openai/responses';
+import { createSpeech, speechModels } from './openai/speech';
+import { textModels } from './openai/texts';
+import {
+  createVideo,
+  deleteVideo,
+  findVideo,
+  listVideos,
+  serveVideo,
+  showVideo,
+  videoModels,
+  videosShutOn,
+} from './openai/videos';
 import type { Call, EmulatedProvider, Failure, Route } from './provider';
 import { ownOperations } from './submit';
 
 const requestsPerMinute = 500;
 const tokensPerMinute = 200_000;
-
-/** Go's way to write a duration: "120ms", "6m0s". */
-const goDuration = (durationMs: number): string => {
-  if (durationMs < 1000) return `${Math.round(durationMs)}ms`;
-  const seconds = Math.round(durationMs / 1000);
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
-};
 
 const signature = (call: Call): Record<string, string> => {
   const identity = { 'x-request-id': `req_${crypto.randomUUID().replaceAll('-', '')}`, 'openai-version': '2020-10-01' };
@@ -25,10 +36,10 @@ const signature = (call: Call): Record<string, string> => {
     'openai-processing-ms': '1',
     'x-ratelimit-limit-requests': String(limit),
     'x-ratelimit-remaining-requests': String(Math.max(0, limit - recent)),
-    'x-ratelimit-reset-requests': goDuration((recent * 60_000) / limit),
+    'x-ratelimit-reset-requests': formatGoDuration((recent * 60_000) / limit),
     'x-ratelimit-limit-tokens': String(tokensPerMinute),
     'x-ratelimit-remaining-tokens': String(tokensPerMinute - 100),
-    'x-ratelimit-reset-tokens': goDuration(30),
+    'x-ratelimit-reset-tokens': formatGoDuration(30),
   };
 };
 
@@ -40,8 +51,10 @@ const toModel = (id: string): Record<string, unknown> => ({
 });
 
 const modelNames = (call: Call): string[] => [
-  ...imageModelNames(call.world.settings.strictLifecycle),
-  ...Object.keys(chatModels),
+  ...imageModelNames(call.world),
+  ...Object.keys(textModels),
+  ...Object.keys(speechModels),
+  ...(isShut(call.world, videosShutOn) ? [] : videoModels),
 ];
 
 const listModels = (call: Call): Answer => jsonAnswer(200, { object: 'list', data: modelNames(call).map(toModel) });
@@ -51,18 +64,14 @@ const retrieveModel = (call: Call): Answer => {
   return modelNames(call).includes(id) ? jsonAnswer(200, toModel(id)) : modelNotFound(id);
 };
 
-const describeImage: Route['describe'] = ({ body }) => {
-  // A multipart body names them in plain sight: good enough to match a fault with.
-  const text = Buffer.isBuffer(body) ? body.toString('latin1') : '';
-  const field = (name: string): string | undefined => new RegExp(`name="${name}"\r\n\r\n([^\r]*)`).exec(text)?.[1];
-  const { model, prompt } = Object(body) as Record<string, unknown>;
-  return { model: field('model') ?? String(model), prompt: field('prompt') ?? String(prompt) };
-};
+const modelOf = ({ body }: Call): string => String((Object(body) as Record<string, unknown>)['model']);
 
-const describeChat: Route['describe'] = ({ body }) => ({
-  model: String((Object(body) as Record<string, unknown>)['model']),
-  prompt: lastPrompt(body),
-});
+const describePrompt: Route['describe'] = (call) => describeBody(call, 'prompt');
+const describeSpeech: Route['describe'] = (call) => describeBody(call, 'input');
+const describeChat: Route['describe'] = (call) => ({ model: modelOf(call), prompt: lastPrompt(call.body) });
+const describeInput: Route['describe'] = (call) => ({ model: modelOf(call), prompt: lastInput(call.body) });
+const describeResponse: Route['describe'] = (call) => ({ operation: findResponse(call) });
+const describeVideo: Route['describe'] = (call) => ({ operation: findVideo(call) });
 
 const rateLimited = (seconds: number | undefined): Answer => {
   const message = `Rate limit reached. Please try again in ${seconds ?? 20}s.`;
@@ -98,24 +107,36 @@ const fail = ({ status, retryAfterSeconds }: Failure): Answer => {
   );
 };
 
+const routes: Route[] = [
+  { method: 'post', path: '/images/generations', kind: 'submit', describe: describePrompt, handle: generateImages },
+  { method: 'post', path: '/images/edits', kind: 'submit', describe: describePrompt, handle: editImages },
+  { method: 'post', path: '/audio/speech', kind: 'submit', describe: describeSpeech, handle: createSpeech },
+  { method: 'post', path: '/chat/completions', kind: 'submit', describe: describeChat, handle: completeChat },
+  { method: 'get', path: '/chat/completions', kind: 'other', handle: listChats },
+  { method: 'get', path: '/chat/completions/:id', kind: 'other', handle: retrieveChat },
+  { method: 'post', path: '/responses', kind: 'submit', describe: describeInput, handle: createResponse },
+  { method: 'get', path: '/responses/:id', kind: 'poll', describe: describeResponse, handle: showResponse },
+  { method: 'post', path: '/responses/:id/cancel', kind: 'cancel', describe: describeResponse, handle: cancelResponse },
+  { method: 'post', path: '/videos', kind: 'submit', describe: describePrompt, handle: createVideo },
+  { method: 'get', path: '/videos', kind: 'other', handle: listVideos },
+  { method: 'get', path: '/videos/:id', kind: 'poll', describe: describeVideo, handle: showVideo },
+  { method: 'get', path: '/videos/:id/content', kind: 'artifact', describe: describeVideo, handle: serveVideo },
+  { method: 'delete', path: '/videos/:id', kind: 'cancel', describe: describeVideo, handle: deleteVideo },
+  { method: 'get', path: '/models', kind: 'other', handle: listModels },
+  { method: 'get', path: '/models/:id', kind: 'other', handle: retrieveModel },
+];
+
+const bearerOf = (header: string | string[] | undefined): string | undefined =>
+  typeof header === 'string' ? /^Bearer (.+)$/.exec(header)?.[1] : undefined;
+
 export const openai: EmulatedProvider = {
   id: 'openai',
   prefix: '/openai/v1',
   overLimit: 'refuse',
-  readKey: ({ authorization }) => /^Bearer (.+)$/.exec(authorization ?? '')?.[1],
-  routes: [
-    { method: 'post', path: '/images/generations', kind: 'submit', describe: describeImage, handle: generateImages },
-    { method: 'post', path: '/images/edits', kind: 'submit', describe: describeImage, handle: editImages },
-    { method: 'post', path: '/chat/completions', kind: 'submit', describe: describeChat, handle: completeChat },
-    { method: 'get', path: '/chat/completions', kind: 'other', handle: listChats },
-    { method: 'get', path: '/chat/completions/:id', kind: 'other', handle: retrieveChat },
-    { method: 'get', path: '/models', kind: 'other', handle: listModels },
-    { method: 'get', path: '/models/:id', kind: 'other', handle: retrieveModel },
-  ],
-  unauthorized: (key) =>
-    key === undefined
-      ? problem(401, { message: "You didn't provide an API key." })
-      : problem(401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' }),
+  // A gateway that keeps the provider's key itself is called with its own key alone.
+  readKey: (headers) => bearerOf(headers.authorization) ?? bearerOf(headers['cf-aig-authorization']),
+  routes: withGateway(routes),
+  unauthorized,
   // No retry-after: waiting does not help.
   exhausted: () =>
     problem(429, {

@@ -34,13 +34,17 @@ export type Subject = {
   operation?: Operation | undefined;
 };
 
+export type Describe = (call: Call) => Subject;
+
 export type Route = {
   method: 'get' | 'post' | 'put' | 'delete';
   /** An express path below the provider's prefix. */
   path: string;
   kind: RequestKind;
+  /** Needs no key: an address that was signed, or a public one. */
+  isOpen?: true;
   /** What faults can be matched with, read leniently before anything is validated. */
-  describe?: (call: Call) => Subject;
+  describe?: Describe;
   handle: (call: Call) => Answer | Promise<Answer>;
 };
 
@@ -57,14 +61,14 @@ export type EmulatedProvider = {
   prefix: string;
   /** Over its concurrency an operation waits (`queue`) or is refused with 429 (`refuse`). */
   overLimit: 'queue' | 'refuse';
-  readKey: (headers: IncomingHttpHeaders) => string | undefined;
+  readKey: (headers: IncomingHttpHeaders, query: URLSearchParams) => string | undefined;
   routes: Route[];
-  unauthorized: (key: string | undefined) => Answer;
-  exhausted: () => Answer;
+  unauthorized: (key: string | undefined, call: Call) => Answer;
+  exhausted: (call: Call) => Answer;
   /** A failure of its infrastructure, or a limit. */
-  fail: (failure: Failure) => Answer;
+  fail: (failure: Failure, call: Call) => Answer;
   notFound: (call: Pick<Call, 'method' | 'path'>) => Answer;
-  malformed: (reason: string) => Answer;
+  malformed: (reason: string, call: Call) => Answer;
   /** An artifact URL past its time; 410 unless said otherwise. */
   artifactExpired?: () => Answer;
   /** Headers on every answer. */

@@ -21,7 +21,16 @@ export type SeenRequest = {
 };
 
 const keptRequests = 20_000;
-const secretHeaders = new Set(['authorization', 'xi-api-key', 'x-api-key', 'x-goog-api-key', 'api-key', 'cookie']);
+const secretHeaders = new Set([
+  'authorization',
+  'cf-aig-authorization',
+  'xi-api-key',
+  'x-api-key',
+  'x-goog-api-key',
+  'api-key',
+  'cookie',
+]);
+const secretParameters = new Set(['key']);
 const dullHeaders = new Set(['host', 'connection', 'accept-encoding', 'accept-language', 'sec-fetch-mode']);
 
 export const headersOfInterest = (headers: IncomingHttpHeaders): Record<string, string> =>
@@ -30,6 +39,10 @@ export const headersOfInterest = (headers: IncomingHttpHeaders): Record<string, 
       .filter(([name]) => !secretHeaders.has(name) && !dullHeaders.has(name))
       .map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
   );
+
+/** A key may come in the query too. */
+export const queryOfInterest = (query: URLSearchParams): Record<string, string> =>
+  Object.fromEntries([...query].filter(([name]) => !secretParameters.has(name)));
 
 export const retryCountOf = (headers: IncomingHttpHeaders): number => Number(headers['x-stainless-retry-count'] ?? 0);
 

@@ -35,7 +35,8 @@ export const accept = (call: Call, draft: Draft, lane: string | null = null): Op
     retryCount: retryCountOf(call.headers),
     lane: lane === null ? null : `${call.provider}/${call.credential}/${lane}`,
   };
-  const operation = acceptOperation(call.world, submitter, draft);
+  const details = call.notes.length === 0 ? draft.details : { ...draft.details, notes: [...call.notes] };
+  const operation = acceptOperation(call.world, submitter, { ...draft, ...(details === undefined ? {} : { details }) });
   call.touched = operation;
   return operation;
 };

@@ -21,6 +21,19 @@ export type WorldOptions = {
   clock?: (() => number) | undefined;
 };
 
+/** A file that a client sent ahead of a submit. Kept in memory only: a restarted emulator has forgotten it. */
+export type Upload = {
+  id: string;
+  provider: string;
+  credential: string;
+  name: string;
+  contentType: string;
+  /** null until it has been sent. */
+  bytes: Buffer | null;
+  /** null: as long as the emulator lives. */
+  expiresAtMs: number | null;
+};
+
 /** Everything outside of Sureshot that has a memory. */
 export type World = {
   clock: () => number;
@@ -29,6 +42,7 @@ export type World = {
   lanes: Lanes;
   faults: Fault[];
   requests: SeenRequest[];
+  uploads: Map<string, Upload>;
   settings: Settings;
   initialLatencyScale: number;
   closing: AbortController;
@@ -68,6 +82,7 @@ export const createWorld = (options: WorldOptions): World => {
     lanes: new Map(),
     faults: [],
     requests: [],
+    uploads: new Map(),
     settings: defaultSettings(latencyScale),
     initialLatencyScale: latencyScale,
     closing: new AbortController(),
@@ -128,5 +143,6 @@ export const resetWorld = (world: World): void => {
   world.lanes.clear();
   world.faults.length = 0;
   world.requests.length = 0;
+  world.uploads.clear();
   world.settings = defaultSettings(world.initialLatencyScale);
 };

@@ -50,7 +50,7 @@ const privateAddress = 'the address is not a public one';
 const isPublic = (address: string): boolean => ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 
 /** Checked where the connection is made: a name that answers differently the second time gains nothing. */
-const lookupPublic: LookupFunction = (hostname, options, callback) => {
+export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   resolveName(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
     if (error !== null) return callback(error, []);
     const first = addresses[0];
@@ -62,7 +62,7 @@ const lookupPublic: LookupFunction = (hostname, options, callback) => {
 
 const originOf = (url: string | null | undefined): string | null => (url ? new URL(url).origin : null);
 
-const choosePool = (url: URL, trustedOrigin: string | null, pools: Pools): Agent => {
+export const choosePool = (url: URL, trustedOrigin: string | null, pools: Pools): Agent => {
   if (url.origin === trustedOrigin) return pools.trusted;
   if (url.protocol !== 'https:') throw new DownloadError('refused', 'artifacts are fetched by https only');
   const host = url.hostname.replace(/^\[|\]$/g, '');

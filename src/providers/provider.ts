@@ -8,7 +8,14 @@ export type Operation = { id: string; [key: string]: unknown };
 
 /** One result. Bytes where the provider answers with them, else where to fetch them. */
 export type Output =
-  | { kind: 'url'; url: string; contentType: string | null; headers?: Record<string, string> }
+  | {
+      kind: 'url';
+      url: string;
+      contentType: string | null;
+      headers?: Record<string, string>;
+      /** The header that the storing step fills with the credential's secret: what is stored here holds no key. */
+      credentialHeader?: { name: string; scheme: 'Bearer' | null };
+    }
   | { kind: 'bytes'; bytes: Uint8Array; contentType: string }
   | { kind: 'text'; text: string };
 
@@ -27,8 +34,33 @@ export type Outcome =
   /** Cancelled at the provider, by us or by somebody at its dashboard. */
   | { state: 'canceled'; chargedUsd?: Money };
 
+/**
+ * `confirmed`: will not run on; `requested`: a later look tells; `too_late`: already ended; `unable`: this model's work
+ * cannot be stopped, though other work of the provider can.
+ */
+export type Cancellation = 'confirmed' | 'requested' | 'too_late' | 'unable';
+
+/** An image or video at hand. `uri` is the provider's own name of it, where `stage` has brought it there. */
+export type Media = { bytes: Uint8Array; contentType: string; uri?: string };
+
+/** The input as it is sent: defaults filled in, style and colours written into the prompt, media as bytes. */
+export type ReadyInput = GenerationInput<Media>;
+
+/**
+ * Somebody else's service in front of the provider's. `key` is the gateway's own where it wants one; `modelPrefix`
+ * stands before the provider's model id.
+ */
+export type Gateway = { url: string; key: string | null; modelPrefix: string };
+
 /** The secret and where it applies. `baseUrl` means what the provider's own SDK means by it. */
-export type Credential = { alias: string; secret: string; baseUrl: string | null };
+export type Credential = {
+  alias: string;
+  secret: string;
+  baseUrl: string | null;
+  gateway?: Gateway;
+  /** The account it belongs to, where the provider's addresses name it. */
+  accountId?: string;
+};
 
 /** What one HTTP exchange showed, for the attempt's row. Never a header of the request: those hold keys. */
 export type Exchange = { status: number | null; requestId: string | null; headers: Record<string, string> };
@@ -40,6 +72,10 @@ export type Call = {
   /** Of the whole call including the body, in ms from its start. */
   deadlineMs: number;
   signal?: AbortSignal;
+  /** How urgent the caller finds it, where the provider has such queues. */
+  priority?: 'high' | 'medium' | 'low';
+  /** Where the provider may announce the end of the work: a hint only. Absent: it is asked. */
+  webhookUrl?: string;
   /** Told once for every HTTP exchange the call makes. */
   onExchange?: (exchange: Exchange) => void;
   /** Text deltas, where the provider streams. Must not throw: paid work hangs on it. */
@@ -90,15 +126,21 @@ export type Provider = {
   models: readonly Model[];
   /** Loads the SDK (up to a second), so that the first call need not: for a worker's start. */
   prepare?(): Promise<void>;
-  /** Exactly one paid request. `input` was validated against the model and has its defaults filled in. */
-  submit(model: Model, input: GenerationInput, call: Call): Promise<Outcome>;
+  /**
+   * Brings what is too large for the paid request to the provider, free of charge, and answers the input with the
+   * `uri` of it. Before every submit that is about to be sent.
+   */
+  stage?(model: Model, input: ReadyInput, call: Call): Promise<ReadyInput>;
+  /** Exactly one paid request. `input` was validated against the model. */
+  submit(model: Model, input: ReadyInput, call: Call): Promise<Outcome>;
   /** One look (and, where the provider splits them, the fetch of the result). Free of charge. */
   check?(model: Model, operation: Operation, call: Call): Promise<Outcome>;
-  /** `confirmed`: will not run on; `too_late`: already ended; `requested`: a later look tells. */
-  cancel?(model: Model, operation: Operation, call: Call): Promise<'confirmed' | 'requested' | 'too_late'>;
+  cancel?(model: Model, operation: Operation, call: Call): Promise<Cancellation>;
   /**
    * Recovery door after a lost answer: does the provider have work with this trace? `absent` only where the provider's
    * listing is complete; `since` is when the submit was sent.
    */
   find?(model: Model, since: Date, call: Call): Promise<Operation | 'absent' | 'unknown'>;
+  /** The cheapest real request that needs the key, free where there is one. Answers the model it asked about, if any. */
+  probe(call: Call): Promise<{ model: string | null }>;
 };

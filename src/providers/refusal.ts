@@ -120,8 +120,12 @@ const verdicts: Record<number, Verdict> = {
   504: { code: 'provider_timeout', accepted: 'unknown', scope: 'provider' },
 };
 
+/** Where a 404 speaks of accepted work. */
+const aboutWork: readonly Purpose[] = ['check', 'cancel', 'find'];
+
 const verdictOn = (status: number, purpose: Purpose): Verdict => {
-  if (status === 404 && purpose !== 'submit') return { code: 'provider_result_lost', accepted: 'no', scope: 'request' };
+  if (status === 404 && aboutWork.includes(purpose))
+    return { code: 'provider_result_lost', accepted: 'no', scope: 'request' };
   const verdict = verdicts[status];
   if (verdict !== undefined) return verdict;
   const code = status >= 500 ? 'provider_server_error' : 'provider_bad_response';

@@ -1,6 +1,9 @@
-import type { MediaInput } from '../domain/generation';
+import type { Media } from './provider';
 
-export const toDataUri = (media: MediaInput): string => `data:${media.contentType};base64,${media.base64}`;
+export const toBase64 = ({ bytes }: Media): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+
+export const toDataUri = (media: Media): string => `data:${media.contentType};base64,${toBase64(media)}`;
 
 type WithoutNulls<Body> = { [Key in keyof Body as null extends Body[Key] ? never : Key]: Body[Key] } & {
   [Key in keyof Body as null extends Body[Key] ? Key : never]?: Exclude<Body[Key], null>;

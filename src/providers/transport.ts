@@ -1,11 +1,11 @@
 import { Agent, fetch as undiciFetch, type Dispatcher, type Response as WireResponse } from 'undici';
 import { startDeadline, type Deadline } from './deadline';
-import { createDownload, type Download } from './download';
+import { choosePool, createDownload, DownloadError, lookupPublic, type Download } from './download';
 import type { Call, Exchange } from './provider';
 import { watchSending } from './sent-headers';
 
 /** Only a submit is forbidden a second request and gets a connection of its own. */
-export type Purpose = 'submit' | 'check' | 'cancel' | 'find';
+export type Purpose = 'submit' | 'stage' | 'check' | 'cancel' | 'find' | 'probe';
 
 /** What the provider answered. `text` holds at most the first 64 KB, and only of refusals: results go to the SDK. */
 export type Answer = { status: number; headers: Record<string, string>; text: string };
@@ -51,9 +51,11 @@ type State = {
   answer: Answer | null;
   failure: TransportError | null;
   rewrite: (url: URL) => URL;
+  /** Where the first request went: by our own choice. */
+  origin: string | null;
 };
 
-type Pools = { kept: Agent; maximumBytes: number };
+type Pools = { kept: Agent; guarded: Agent; maximumBytes: number };
 
 const connectTimeoutMs = 10_000;
 const errorTextBytes = 64 * 1024;
@@ -62,8 +64,9 @@ const defaultMaximumBytes = 64 * 1024 * 1024;
 
 /** Headers worth keeping on the attempt's row: limits, ids, cost. None of them can hold a secret. */
 const safeHeader =
-  /^(content-type|content-length|date|retry-after(-ms)?|x-should-retry|.*request-id|x-ratelimit-[a-z-]+|x-fal-(error-type|retryable|needs-retry|request-timeout-type)|character-cost|history-item-id|(current|maximum)-concurrent-requests|cf-ray)$/;
-const requestIdHeaders = ['x-request-id', 'request-id', 'x-fal-request-id', 'cf-ray'];
+  /^(content-type|content-length|date|retry-after(-ms)?|x-should-retry|.*request-id|x-ratelimit-[a-z-]+|x-fal-(error-type|retryable|needs-retry|request-timeout-type)|character-cost|history-item-id|(current|maximum)-concurrent-requests|anthropic-ratelimit-[a-z-]+|cf-ray|cf-aig-(log-id|cache-status)|x-vercel-id)$/;
+/** A gateway's log id comes first: it leads to the provider's. */
+const requestIdHeaders = ['cf-aig-log-id', 'x-request-id', 'request-id', 'x-fal-request-id', 'x-vercel-id', 'cf-ray'];
 
 const secondRequest = (): TransportError =>
   new TransportError('second_request', 'unknown', 'a second request of one submit was refused');
@@ -91,6 +94,8 @@ const networkCode = (error: unknown): string => {
 
 const toTransportError = (error: unknown, state: State, deadline: Deadline): TransportError => {
   if (error instanceof TransportError) return error;
+  if (error instanceof DownloadError)
+    return new TransportError('unreachable', 'not_sent', 'the provider named an address that is not a public one');
   const sent = state.sent ? 'unknown' : 'not_sent';
   if (deadline.ended === 'deadline')
     return new TransportError('deadline', sent, `no complete answer within ${state.call.deadlineMs} ms`);
@@ -188,20 +193,32 @@ const freshAgent = (deadlineMs: number): Agent =>
     connect: { timeout: Math.min(connectTimeoutMs, deadlineMs) },
   });
 
+/** An upload goes on where the provider says, and that is no more trusted than the address of an artifact. */
+const chooseAgent = (state: State, pools: Pools, url: URL): Agent => {
+  state.origin ??= url.origin;
+  return choosePool(url, state.origin, { trusted: pools.kept, guarded: pools.guarded });
+};
+
 const exchange = async (state: State, pools: Pools, request: Request): Promise<Response> => {
   const deadline = startDeadline(state.endsAt - performance.now(), state.call.signal, request.signal);
-  const agent = state.purpose === 'submit' ? freshAgent(state.call.deadlineMs) : pools.kept;
+  const own = state.purpose === 'submit' ? freshAgent(state.call.deadlineMs) : null;
   let wire: WireResponse | null = null;
+  let finished = false;
+  // a reader that stops early comes here by more than one way
   const finish = (error?: unknown): TransportError | null => {
+    if (finished) return state.failure;
+    finished = true;
     deadline.stop();
-    if (agent !== pools.kept) void agent.destroy().catch(() => undefined);
+    void own?.destroy().catch(() => undefined);
     if (error !== undefined) state.failure = toTransportError(error, state, deadline);
     tell(state, wire);
     return state.failure;
   };
   try {
     const body = request.body === null ? null : await request.arrayBuffer();
-    wire = await undiciFetch(state.rewrite(new URL(request.url)), {
+    const url = state.rewrite(new URL(request.url));
+    const agent = own ?? chooseAgent(state, pools, url);
+    wire = await undiciFetch(url, {
       method: request.method,
       headers: [...request.headers],
       body,
@@ -241,6 +258,7 @@ export const createTransport = (settings: { maximumBytes?: number } = {}): Trans
   const connect = { timeout: connectTimeoutMs };
   const pools: Pools = {
     kept: new Agent({ headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 4_000, connect }),
+    guarded: new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { ...connect, lookup: lookupPublic } }),
     maximumBytes: settings.maximumBytes ?? defaultMaximumBytes,
   };
   const { download, close } = createDownload();
@@ -255,10 +273,11 @@ export const createTransport = (settings: { maximumBytes?: number } = {}): Trans
         sent: false,
         answer: null,
         failure: null,
+        origin: null,
       }),
     download,
     close: async () => {
-      await Promise.all([pools.kept.destroy(), close()]);
+      await Promise.all([pools.kept.destroy(), pools.guarded.destroy(), close()]);
     },
   };
 };

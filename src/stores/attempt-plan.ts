@@ -12,7 +12,7 @@ const toEntry = (attempt: AttemptRow): LedgerEntry => ({
   model: attempt.model,
   status: attempt.status as AttemptStatus,
   errorCode: attempt.errorCode as FailureCode | null,
-  estimatedUsd: attempt.estimatedUsd.toFixed(),
+  estimatedUsd: attempt.estimatedUsd?.toFixed() ?? null,
   takesOver: attempt.takesOver,
 });
 

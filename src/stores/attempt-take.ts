@@ -79,7 +79,7 @@ const letGo = async (transaction: Transaction, { attempt, generation }: Taken): 
 export const takeAttempt = (
   database: Database,
   key: AttemptKey,
-  { credential, sendTimeoutMs }: { credential: string | null; sendTimeoutMs: number },
+  { credential, gateway, sendTimeoutMs }: { credential: string | null; gateway: string | null; sendTimeoutMs: number },
 ): Promise<Take> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
@@ -91,7 +91,9 @@ export const takeAttempt = (
     const earlier = await settlePredecessor(transaction, taken);
     if (earlier) return earlier;
     if (isOver(generation)) return letGo(transaction, taken);
-    const patch = { status: 'submitting', epoch: attempt.epoch + 1, sentAt: generation.now, sendTimeoutMs, credential };
+    const { epoch } = attempt;
+    const by = { credential, gateway, sendTimeoutMs };
+    const patch = { status: 'submitting', epoch: epoch + 1, sentAt: generation.now, ...by };
     return { kind: 'taken', attempt: await writeAttempt(transaction, generation, { key, patch }), generation };
   });
 

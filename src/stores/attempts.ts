@@ -10,7 +10,13 @@ export type AttemptKey = { generationId: string; number: number };
 
 /** Where a result waits: at the provider, already in our blob store, or (text) right here. */
 export type StoredOutput =
-  | { kind: 'url'; url: string; contentType: string | null; headers?: Record<string, string> }
+  | {
+      kind: 'url';
+      url: string;
+      contentType: string | null;
+      headers?: Record<string, string>;
+      credentialHeader?: { name: string; scheme: 'Bearer' | null };
+    }
   | { kind: 'blob'; key: string; contentType: string; bytes: number; sha256: string }
   | { kind: 'text'; text: string };
 
@@ -55,6 +61,7 @@ export const writeAttempt = async (
 const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
   status: from.status,
   credential: from.credential,
+  gateway: from.gateway,
   operationId: from.operationId,
   operation: from.operation ?? Prisma.DbNull,
   outputs: from.outputs ?? Prisma.DbNull,

@@ -3,7 +3,6 @@ import type {
   Analysis,
   AttemptView,
   Decision,
-  GenerationInput,
   GenerationRequest,
   GenerationStatus,
   Medium,
@@ -39,7 +38,7 @@ export type GenerationRow = {
   createdAt: string;
   startedAt: string | null;
   completedAt: string | null;
-  attempts: (AttemptView & { estimatedUsd: Money })[];
+  attempts: (AttemptView & { estimatedUsd: Money | null })[];
   artifacts: { index: number; contentType: string; bytes: number; sha256: string }[];
 };
 
@@ -51,26 +50,16 @@ export type NewGeneration = {
   idempotencyKey: string | null;
 };
 
-const withoutImageBytes = (request: GenerationRequest): { request: GenerationRequest; imageBase64: string | null } => {
-  const { image } = request.input;
-  if (image === null) return { request, imageBase64: null };
-  return {
-    request: { ...request, input: { ...request.input, image: { ...image, base64: '' } } },
-    imageBase64: image.base64,
-  };
-};
-
 /** Inserts, or returns what the same key and body made before. The commit of this row is the promise to finish it. */
 export const createGeneration = async (
   database: Database,
   generation: NewGeneration,
 ): Promise<{ id: string; created: boolean }> => {
-  const { id, tenantId, requestHash, idempotencyKey } = generation;
-  const { request, imageBase64 } = withoutImageBytes(generation.request);
+  const { id, tenantId, request, requestHash, idempotencyKey } = generation;
   const inserted = await database.$executeRaw`
     INSERT INTO generations
-      (id, tenant_id, medium, request, image_base64, request_hash, idempotency_key, "user", metadata, tags, warnings, deadline_at)
-    VALUES (${id}, ${tenantId}, ${request.medium}, ${JSON.stringify(request)}::jsonb, ${imageBase64}, ${requestHash}, ${idempotencyKey},
+      (id, tenant_id, medium, request, request_hash, idempotency_key, "user", metadata, tags, warnings, deadline_at)
+    VALUES (${id}, ${tenantId}, ${request.medium}, ${JSON.stringify(request)}::jsonb, ${requestHash}, ${idempotencyKey},
       ${request.user}, ${JSON.stringify(request.metadata)}::jsonb, ${request.tags}, '{}',
       now() + make_interval(secs => ${request.deadlineSeconds}))
     ON CONFLICT (tenant_id, idempotency_key) DO NOTHING`;
@@ -102,7 +91,7 @@ const money = (column: string) => Prisma.raw(`trim_scale(${column})::text`);
 const attemptsOfGeneration = Prisma.sql`(
   SELECT coalesce(json_agg(json_build_object('number', a.number, 'provider', a.provider, 'model', a.model,
     'credential', a.credential, 'operation', a.operation_id, 'status', a.status, 'costUsd', ${money('a.cost_usd')},
-    'possibleCostUsd', ${money('a.possible_cost_usd')}, 'providerRequestId', a.provider_request_id, 'gateway', NULL,
+    'possibleCostUsd', ${money('a.possible_cost_usd')}, 'providerRequestId', a.provider_request_id, 'gateway', a.gateway,
     'error', CASE WHEN a.error_code IS NULL THEN NULL
       ELSE json_build_object('code', a.error_code, 'message', a.error_message) END,
     'estimatedUsd', ${money('a.estimated_usd')}, 'startedAt', ${time('a.started_at')},
@@ -191,6 +180,8 @@ export type LockedGeneration = {
   request: GenerationRequest;
   analysis: Analysis | null;
   decision: Decision | null;
+  /** Why an image or video of the input cannot be used. */
+  inputError: Failure | null;
   cancelRequestedAt: Date | null;
   deadlineAt: Date;
   startedAt: Date | null;
@@ -199,7 +190,7 @@ export type LockedGeneration = {
 };
 
 const columns = Prisma.sql`
-  id, status, phase, progress, request, analysis, decision, cancel_requested_at AS "cancelRequestedAt",
+  id, status, phase, progress, request, analysis, decision, input_error AS "inputError", cancel_requested_at AS "cancelRequestedAt",
   deadline_at AS "deadlineAt", started_at AS "startedAt", clock_timestamp() AS now`;
 
 /** First lock of every transaction that writes: generation before attempts, so that two steps cannot deadlock. */
@@ -208,14 +199,6 @@ export const lockGeneration = async (transaction: Transaction, id: string): Prom
     SELECT ${columns} FROM generations WHERE id = ${id} FOR UPDATE`;
   if (!rows[0]) throw new SureshotError('caller_not_found', `no generation ${id}`);
   return rows[0];
-};
-
-/** The input as it is sent, with the bytes of its image. */
-export const readInput = async (database: Database, { id, request }: LockedGeneration): Promise<GenerationInput> => {
-  const { image } = request.input;
-  if (image === null) return request.input;
-  const { imageBase64 } = await database.generation.findUniqueOrThrow({ where: { id }, select: { imageBase64: true } });
-  return { ...request.input, image: { ...image, base64: imageBase64 ?? '' } };
 };
 
 /** Without a lock, for steps that only look. */

@@ -12,7 +12,7 @@ import type { AttemptStep } from '../domain/attempt-step';
 import type { Plan } from '../stores/attempt-plan';
 import type { attempt } from './attempt';
 import { attemptWorkflowId, type GenerateInput } from './messages';
-import { ledger } from './proxies';
+import { fetchInputs, ledger } from './proxies';
 
 type Planned = Extract<Plan, { action: 'attempt' }>;
 
@@ -50,17 +50,29 @@ const attemptUntilDone = async (input: GenerateInput): Promise<void> => {
   }
 };
 
+/** Runs that began when nothing was fetched have no count in their history. */
+const countToFetch = (analyzed: { inputsToFetch: number } | undefined): number => analyzed?.inputsToFetch ?? 0;
+
+/** `false`: there is nothing to go on with, and the ledger says why. */
+const prepareInputs = async ({ generationId }: GenerateInput): Promise<boolean> => {
+  const analyzed = await ledger.analyzeRequest({ generationId, runId: workflowInfo().runId });
+  if (countToFetch(analyzed) === 0) return true;
+  return (await fetchInputs({ generationId })).state === 'fetched';
+};
+
 /**
- * One generation: analyze → choose → attempt after attempt → settle. It only orders the steps: what they decide they
- * decide from the ledger, so that a reset from the Web UI, a re-run and a crash all come to the same answer.
+ * One generation: analyze, fetch what it names by address → choose → attempt after attempt → settle. It only orders the
+ * steps: what they decide they decide from the ledger, so that a reset from the Web UI, a re-run and a crash all come to
+ * the same answer.
  */
 export async function generate(input: GenerateInput): Promise<{ status: string }> {
   const { generationId } = input;
   try {
     tell({ phase: 'choose', 'safe to reset': 'yes' });
-    await ledger.analyzeRequest({ generationId, runId: workflowInfo().runId });
-    await ledger.chooseCandidates({ generationId });
-    await attemptUntilDone(input);
+    if (await prepareInputs(input)) {
+      await ledger.chooseCandidates({ generationId });
+      await attemptUntilDone(input);
+    }
   } catch (error) {
     if (!isCancellation(error)) throw error;
   }

@@ -24,3 +24,8 @@ export type GenerateInput = { generationId: string; searchable: boolean };
 export type AttemptInput = { generationId: string; number: number; provider: string; model: string };
 
 export type WatchInput = { generationId: string; number: number };
+
+/** Two people who try the same key at the same time share one call. */
+export const probeWorkflowId = ({ provider, credential }: ProbeInput): string => `probe/${provider}/${credential}`;
+
+export type ProbeInput = { provider: string; credential: string };

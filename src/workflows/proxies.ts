@@ -18,6 +18,19 @@ export const ledger = proxyLocalActivities<
 /** Longest submit (a synchronous model's) plus an hour in which an answer waits for the database to come back. */
 const submitTimeout = '90 minutes';
 
+/**
+ * What the input names by address. The step itself loses patience after some minutes; only an outage of ours makes it
+ * take longer, and never longer than the longest deadline.
+ */
+export const { fetchInputs } = proxyActivities<Pick<Activities, 'fetchInputs'>>({
+  taskQueue: taskQueues.transfers,
+  summary: 'fetch inputs',
+  startToCloseTimeout: '15 minutes',
+  scheduleToCloseTimeout: '25 hours',
+  heartbeatTimeout: '6 seconds',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '20 seconds' },
+});
+
 type Named = { provider: string; number: number };
 
 const summary = (what: string, { provider, number }: Named): string => `${what} · ${provider} · attempt ${number}`;
@@ -72,4 +85,12 @@ export const { reconcileGenerations } = proxyActivities<Pick<Activities, 'reconc
   taskQueue: taskQueues.generations,
   startToCloseTimeout: '5 minutes',
   scheduleToCloseTimeout: '10 minutes',
+});
+
+/** Somebody waits for it, and a second call would show something else. */
+export const { probeProvider } = proxyActivities<Pick<Activities, 'probeProvider'>>({
+  taskQueue: taskQueues.providers,
+  startToCloseTimeout: '20 seconds',
+  scheduleToCloseTimeout: '25 seconds',
+  retry: { maximumAttempts: 1 },
 });

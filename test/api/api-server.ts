@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -31,7 +31,7 @@ export type Body = {
   artifacts: object[];
   cost: object;
   error: object | null;
-  input: { image: object | null };
+  input: { image: object | null; lastFrame: object | null; referenceImages: object[]; video: object | null };
   key: string;
   prefix: string;
   tenant: string;
@@ -43,6 +43,8 @@ export type ApiServer = {
   url: string;
   database: Database;
   blobs: BlobStore;
+  /** Keys of everything in the blob store. */
+  blobKeys(): Promise<string[]>;
   /** Every line that was logged. */
   log: string[];
   /** Ids handed to the workflows port, in order. */
@@ -70,6 +72,9 @@ const listen = (server: Server): Promise<string> =>
     server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
   });
 
+const isRaw = (body: unknown): body is string | Uint8Array<ArrayBuffer> | FormData =>
+  typeof body === 'string' || body instanceof Uint8Array || body instanceof FormData;
+
 const callAt =
   (url: string): ApiServer['call'] =>
   async (route, body, headers = {}) => {
@@ -78,10 +83,11 @@ const callAt =
       method,
       headers: {
         Authorization: `Bearer ${adminKey}`,
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        // of a form, fetch itself knows the boundary
+        ...(body !== undefined && !(body instanceof FormData) && { 'Content-Type': 'application/json' }),
         ...headers,
       },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body !== undefined && { body: isRaw(body) ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
@@ -100,12 +106,15 @@ export const startApi = async (changes: Partial<ApiDependencies> = {}): Promise<
     start: ({ id }) => void started.push(id),
     cancel: (id) => Promise.resolve(void canceled.push(id)),
     isReachable: () => Promise.resolve(true),
+    probe: () => Promise.resolve({ latencyMs: 1, model: null, code: null }),
   };
   const app = createApp({
     database,
     blobs,
     catalogue: [...catalogue, retiredVideo],
+    routing: { strategy: 'balanced', defaults: {}, unknownPrices: 'block' },
     configured: new Set(['mock', 'fal', 'openai']),
+    aliases: new Map(),
     clock: () => now,
     newId: () => `gen_${ulid()}`,
     logger: pino({ level: 'debug' }, lines),
@@ -123,6 +132,11 @@ export const startApi = async (changes: Partial<ApiDependencies> = {}): Promise<
     url,
     database,
     blobs,
+    blobKeys: async () => {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile());
+      return files.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
+    },
     log,
     started,
     canceled,

@@ -1,4 +1,5 @@
-import { startApi, type ApiServer } from './api-server';
+import { makeModel } from '../support/generation-data';
+import { startApi, withKey, type ApiServer } from './api-server';
 
 let api: ApiServer;
 
@@ -15,10 +16,73 @@ test('lists every model with price, capabilities and lifecycle', async () => {
   expect(Object.keys(veo ?? {}).sort()).toEqual(
     [
       ...['available', 'capabilities', 'family', 'id', 'lifecycle', 'medium', 'price', 'provider', 'providerModel'],
-      ...['qualityTier', 'typicalSeconds'],
+      ...['automatic', 'priority', 'qualityTier', 'typicalSeconds', 'weight'],
     ].sort(),
   );
-  expect(veo).toMatchObject({ provider: 'fal', medium: 'video', available: true });
+  expect(veo).toMatchObject({
+    provider: 'fal',
+    medium: 'video',
+    available: true,
+    automatic: true,
+    weight: 1,
+    priority: 100,
+    price: { per: 'second', readOn: expect.stringMatching(/^\d{4}-\d{2}-\d{2}$/) },
+  });
+});
+
+describe('the registry as the configuration makes it', () => {
+  const off = makeModel({ id: 'fal/off', provider: 'fal', enabled: false, weight: 0, priority: 7 });
+  const own = makeModel({
+    id: 'openai/own/deep',
+    provider: 'openai',
+    providerModel: 'own@1',
+    price: null,
+    automatic: false,
+  });
+  const namesake = makeModel({ id: 'fal/first', provider: 'fal', family: 'fal/second' });
+  const second = makeModel({ id: 'fal/second', provider: 'fal' });
+  let changed: ApiServer;
+
+  beforeAll(async () => {
+    changed = await startApi({ catalogue: [off, own, namesake, second] });
+  });
+
+  afterAll(() => changed.close());
+
+  test('tells what is switched off', async () => {
+    const { body } = await changed.call('GET /v1/models/fal/off');
+    expect(body).toMatchObject({ id: 'fal/off', available: false, weight: 0, priority: 7 });
+  });
+
+  test('has the rows of the operator, found by every name they have', async () => {
+    const { body } = await changed.call('GET /v1/models');
+    expect(body.data.map(({ id }) => id)).toEqual(['fal/off', 'openai/own/deep', 'fal/first', 'fal/second']);
+    for (const name of ['openai/own/deep', 'own@1', 'openai%2Fown%2Fdeep'])
+      expect((await changed.call(`GET /v1/models/${name}`)).body).toMatchObject({
+        id: 'openai/own/deep',
+        available: true,
+        automatic: false,
+        price: null,
+      });
+  });
+
+  test('finds an exact id before a family of the same name', async () => {
+    expect((await changed.call('GET /v1/models/fal/second')).body.id).toBe('fal/second');
+    expect((await changed.call('GET /v1/models/clip')).body.id).toBe('fal/off');
+  });
+
+  test('knows no other model', async () => {
+    expect(await changed.call('GET /v1/models/fal/veo3.1')).toMatchObject({
+      status: 404,
+      body: { code: 'caller_not_found' },
+    });
+  });
+});
+
+test('takes a key with the scope read', async () => {
+  const refused = withKey(await api.addKey({ scopes: ['submit'] }));
+  for (const route of ['GET /v1/models', 'GET /v1/models/fal/veo3.1'])
+    expect((await api.call(route, undefined, refused)).status).toBe(403);
 });
 
 test('computes the lifecycle by the clock', async () => {
@@ -58,6 +122,7 @@ test('is ready while Temporal is away, and says so', async () => {
     start: () => undefined,
     cancel: () => Promise.resolve(),
     isReachable: () => Promise.resolve(false),
+    probe: () => Promise.reject(new Error('away')),
   };
   const alone = await startApi({ workflows });
   expect(await alone.call('GET /readyz')).toMatchObject({ status: 200, body: { status: 'ok', temporal: 'down' } });

@@ -63,8 +63,8 @@ describe('a body that cannot be read', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'caller_malformed', retryable: false } });
   });
 
-  test('is too large above 10 MB', async () => {
-    const body = JSON.stringify({ ...videoRequest, user: 'x'.repeat(10 * 1024 * 1024) });
+  test('is too large above 72 MB', async () => {
+    const body = JSON.stringify({ ...videoRequest, user: 'x'.repeat(72 * 1024 * 1024) });
     const answer = await api.call('POST /v1/generations', body);
     expect(answer).toMatchObject({ status: 413, body: { code: 'caller_payload_too_large' } });
   });

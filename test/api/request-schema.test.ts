@@ -19,8 +19,14 @@ const bodyWith = (change: object): object => ({
 const inputWith = (input: object): object => bodyWith({ input: { prompt: 'x', ...input } });
 const routingWith = (routing: object): object => bodyWith({ routing });
 const imageWith = (base64: string, contentType = 'image/png'): object => inputWith({ image: { base64, contentType } });
+const urlWith = (url: string): object => inputWith({ image: { url } });
+const pngBase64 = png.toString('base64');
+const mp4Base64 = Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp41', 'latin1').toString('base64');
+const reference = { url: 'https://example.com/a.png' };
 
-const malformed: [pointer: string, detail: RegExp, body: unknown][] = [
+type Case = [pointer: string, detail: RegExp, body: unknown];
+
+const malformed: Case[] = [
   ['', /an object/, []],
   ['/medium', /required|one of video, image, speech, text/, { input: { prompt: 'x' } }],
   ['/medium', /one of video, image, speech, text/, bodyWith({ medium: 'film' })],
@@ -35,26 +41,69 @@ const malformed: [pointer: string, detail: RegExp, body: unknown][] = [
   ['/input/size', /WIDTHxHEIGHT/, inputWith({ size: '1024*1024' })],
   ['/input/count', /at least 1/, inputWith({ count: 0 })],
   ['/input/seed', /a whole number/, inputWith({ seed: 1.5 })],
-  ['/input/task', /not available yet: accepted values are speech/, inputWith({ task: 'sound_effect' })],
+  ['/input/task', /one of speech, sound_effect/, inputWith({ task: 'song' })],
   ['/input/task', /for the medium speech/, inputWith({ task: 'speech' })],
-  ['/input/style', /not available yet: accepted value is null/, inputWith({ style: 'noir' })],
-  ['/input/colors', /not available yet: accepted value is \[\]/, inputWith({ colors: ['red'] })],
-  ['/input/lastFrame', /not available yet/, inputWith({ lastFrame: { url: 'https://x' } })],
-  ['/input/referenceImages', /not available yet/, inputWith({ referenceImages: [{}] })],
-  ['/input/video', /not available yet/, inputWith({ video: {} })],
-  ['/input/voiceSettings', /not available yet/, inputWith({ voiceSettings: {} })],
-  ['/input/image', /not available yet in this form.*base64/, inputWith({ image: { url: 'https://x/y.png' } })],
+  ['/input/style', /one of cinematic/, inputWith({ style: 'oil' })],
+  ['/input/colors/0', /a colour such as/, inputWith({ colors: ['red'] })],
+  ['/input/colors', /at most 16 entries/, inputWith({ colors: Array(17).fill('#ffffff') })],
+  ['/input/voiceSettings/pitch', /not a field here; there are stability/, inputWith({ voiceSettings: { pitch: 1 } })],
+  ['/input/voiceSettings/stability', /at most 1/, inputWith({ voiceSettings: { stability: 2 } })],
+  ['/input/image', /an object/, inputWith({ image: 'https://example.com/a.png' })],
+  ['/input/image', /exactly one of {"url"}, {"base64", "contentType"}/, inputWith({ image: {} })],
+  ['/input/image', /exactly one of/, inputWith({ image: { ...reference, upload: 'upl_1' } })],
+  [
+    '/input/image',
+    /exactly one of/,
+    inputWith({ image: { base64: pngBase64, contentType: 'image/png', ...reference } }),
+  ],
+  ['/input/image/path', /not a field here; there are url, base64/, inputWith({ image: { path: '/etc/passwd' } })],
+  ['/input/image/url', /an https URL/, urlWith('http://example.com/a.png')],
+  ['/input/image/url', /an https URL/, urlWith('file:///etc/passwd')],
+  ['/input/image/url', /an https URL/, urlWith('example.com/a.png')],
+  ['/input/image/url', /not hold a user name/, urlWith('https://ann:secret@example.com/a.png')],
+  ['/input/image/url', /at most 4096 characters/, urlWith(`https://example.com/${'x'.repeat(4096)}`)],
+  ...[
+    'https://127.0.0.1/a.png',
+    'https://127.1/a.png',
+    'https://2130706433/a.png',
+    'https://0x7f000001/a.png',
+    'https://10.0.0.1/a.png',
+    'https://192.168.1.1/a.png',
+    'https://169.254.169.254/latest/meta-data',
+    'https://0.0.0.0/a.png',
+    'https://[::1]/a.png',
+    'https://[::ffff:10.0.0.1]/a.png',
+    'https://[fd00::1]/a.png',
+    'https://localhost/a.png',
+    'https://LOCALHOST./a.png',
+    'https://api.localhost:8080/a.png',
+  ].map((url): Case => ['/input/image/url', /a public address/, urlWith(url)]),
   ['/input/image/base64', /must be base64/, imageWith('data:image/png;base64,AAAA')],
-  ['/input/image/base64', /must start as image\/jpeg does/, imageWith(png.toString('base64'), 'image/jpeg')],
-  ['/input/image/contentType', /one of image\/png, image\/jpeg/, imageWith(png.toString('base64'), 'image/tiff')],
+  ['/input/image/base64', /must be base64/, imageWith('a b=')],
+  ['/input/image/base64', /bytes of image\/jpeg, is image\/png/, imageWith(pngBase64, 'image/jpeg')],
+  ['/input/image/base64', /bytes of image\/png, is none of these/, imageWith('aGVsbG8gd29ybGQh')],
+  ['/input/image/contentType', /one of image\/png, image\/jpeg/, imageWith(pngBase64, 'image/tiff')],
+  ['/input/image/contentType', /one of image\/png/, imageWith(mp4Base64, 'video/mp4')],
+  ['/input/image/contentType', /required with base64/, inputWith({ image: { base64: pngBase64 } })],
+  ['/input/image/contentType', /with base64 only/, inputWith({ image: { ...reference, contentType: 'image/png' } })],
+  ['/input/image/index', /with generation only/, inputWith({ image: { upload: 'upl_1', index: 0 } })],
+  ['/input/image/index', /at least 0/, inputWith({ image: { generation: 'gen_1', index: -1 } })],
   [
     '/input/image/base64',
-    /at most 5 MB/,
-    imageWith(Buffer.concat([png, Buffer.alloc(5 * 1024 * 1024)]).toString('base64')),
+    /at most 20 MB/,
+    imageWith(Buffer.concat([png, Buffer.alloc(20 * 1024 * 1024)]).toString('base64')),
+  ],
+  ['/input/lastFrame/url', /an https URL/, inputWith({ lastFrame: { url: 'x' } })],
+  ['/input/referenceImages/1/url', /an https URL/, inputWith({ referenceImages: [reference, { url: 'x' }] })],
+  ['/input/referenceImages', /at most 16 entries/, inputWith({ referenceImages: Array(17).fill(reference) })],
+  [
+    '/input/video/contentType',
+    /one of video\/mp4, video\/quicktime, video\/webm/,
+    inputWith({ video: { base64: pngBase64, contentType: 'image/png' } }),
   ],
   ['/input/messages/0/role', /one of system, user/, inputWith({ messages: [{ role: 'robot', content: 'x' }] })],
   ['/input/messages/0/content', /required/, inputWith({ messages: [{ role: 'user' }] })],
-  ['/routing/strategy', /not available yet: accepted values are balanced, cost/, routingWith({ strategy: 'weighted' })],
+  ['/routing/strategy', /not available yet: accepted values are balanced/, routingWith({ strategy: 'round_robin' })],
   ['/routing/strategy', /one of balanced, cost, speed, quality/, routingWith({ strategy: 'cheapest' })],
   ['/routing/maxCostUsd', /amount of USD/, routingWith({ maxCostUsd: '1e3' })],
   ['/routing/maxCostUsd', /amount of USD/, routingWith({ maxCostUsd: -1 })],
@@ -108,16 +157,13 @@ test.each([
   });
 });
 
-test('accepts what later versions will serve when it asks for nothing', async () => {
-  const later = { style: null, colors: [], lastFrame: null, referenceImages: [], video: null, voiceSettings: null };
-  const body = { ...inputWith(later), analysis: 'auto', cache: 'auto', coalesce: 'auto' };
+test('accepts an input that leaves every field open', async () => {
+  const open = { style: null, colors: [], lastFrame: null, referenceImages: [], video: null, voiceSettings: null };
+  const body = { ...inputWith(open), analysis: 'auto', cache: 'auto', coalesce: 'auto' };
   expect((await api.call('POST /v1/generations', body)).status).toBe(202);
 });
 
-test('takes an image of 5 MB and does not send it back', async () => {
-  const bytes = 5 * 1024 * 1024;
-  const image = Buffer.concat([png, Buffer.alloc(bytes - png.length)]).toString('base64');
-  const answer = await api.call('POST /v1/generations', imageWith(image));
-  expect(answer.status).toBe(202);
-  expect(answer.body.input.image).toEqual({ contentType: 'image/png', bytes });
+test('accepts a style and colours, written in small letters', async () => {
+  const answer = await api.call('POST /v1/generations', inputWith({ style: 'noir', colors: ['#FF8800'] }));
+  expect(answer).toMatchObject({ status: 202, body: { input: { style: 'noir', colors: ['#ff8800'] } } });
 });

@@ -30,7 +30,7 @@ const entryOf = (status: fc.Arbitrary<AttemptStatus>) =>
     model: fc.constantFrom(...models),
     status,
     errorCode: fc.option(fc.constantFrom(...(Object.keys(failures) as FailureCode[]))),
-    estimatedUsd: fc.constantFrom('0', '0.05', '0.050001', '3'),
+    estimatedUsd: fc.constantFrom(null, '0', '0.05', '0.050001', '3'),
     takesOver: fc.option(fc.integer({ min: 1, max: 9 })),
   });
 
@@ -146,6 +146,8 @@ test.each([
   ['hold', '0', null],
   ['auto', '0.05', 'a/one'],
   ['auto', '0.05000001', null],
+  ['auto', null, null],
+  ['resubmit', null, 'a/one'],
   ['resubmit', '100', 'a/one'],
   ['fail_over', '100', 'b/two'],
 ] as const)('after a lost answer, %s at a price of %s USD goes on with %s', (onAmbiguous, estimatedUsd, model) => {

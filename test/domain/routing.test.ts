@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { strategies, type GenerationRequest, type Routing } from '../../src/domain/generation';
 import type { Model } from '../../src/domain/model';
 import { compareMoney } from '../../src/domain/money';
+import { admit } from '../../src/domain/admission';
 import {
-  admit,
   chooseCandidates,
   followSuccessor,
   inTheRunning,
@@ -11,19 +11,13 @@ import {
   type Snapshot,
 } from '../../src/domain/routing';
 import { catalogue } from '../../src/providers/catalogue';
-import { makeModel, makeRequest } from '../support/generation-data';
+import { makeModel, makeRequest, makeSnapshot } from '../support/generation-data';
 import { makeInput } from '../support/provider-calls';
 
-const now = new Date('2026-11-21T12:00:00Z');
 const routing = (overrides: Partial<Routing> = {}): Routing => ({ ...makeRequest().routing, ...overrides });
 
-const snapshot = (models: readonly Model[] = catalogue, overrides: Partial<Snapshot> = {}): Snapshot => ({
-  models,
-  configured: new Set(models.map((model) => model.provider)),
-  now,
-  complexity: null,
-  ...overrides,
-});
+const snapshot = (models: readonly Model[] = catalogue, overrides: Partial<Snapshot> = {}): Snapshot =>
+  makeSnapshot(models, overrides);
 
 const running = (request: GenerationRequest, models?: readonly Model[]): string[] =>
   inTheRunning(chooseCandidates(request, snapshot(models))).map((candidate) => candidate.model);
@@ -43,7 +37,10 @@ const anyModel = (index: number) =>
     .record({
       provider: fc.constantFrom('acme', 'brick', 'crux'),
       family: fc.constantFrom('clip', 'reel'),
-      price: fc.constantFrom('0', '0.000001', '0.1', '0.100001', '40').map(perSecond),
+      price: fc.constantFrom(null, '0', '0.000001', '0.1', '0.100001', '40').map((usd) => usd && perSecond(usd)),
+      enabled: fc.constantFrom(true, true, false),
+      weight: fc.constantFrom(0, 0.5, 1, 1000),
+      priority: fc.constantFrom(1, 100),
       qualityTier: fc.constantFrom(1, 2, 3),
       typicalSeconds: fc.integer({ min: 1, max: 600 }),
       automatic: fc.boolean(),
@@ -67,8 +64,14 @@ const anyRequest = fc
   .map(({ model, provider, ...rules }) => makeRequest({ model, provider, routing: routing(rules) }));
 
 const anySnapshot = fc
-  .tuple(anyModels, fc.subarray(['acme', 'brick', 'crux']), fc.option(fc.integer({ min: 1, max: 5 })))
-  .map(([models, configured, complexity]) => snapshot(models, { configured: new Set(configured), complexity }));
+  .record({
+    models: anyModels,
+    configured: fc.subarray(['acme', 'brick', 'crux']).map((providers) => new Set<string>(providers)),
+    complexity: fc.option(fc.integer({ min: 1, max: 5 })),
+    unknownPrices: fc.constantFrom('block', 'allow'),
+    seed: fc.string(),
+  })
+  .map(({ models, ...overrides }) => snapshot(models, overrides));
 
 test('parts the models named into those in the running, first, and those that say why not', () => {
   fc.assert(
@@ -95,22 +98,29 @@ test('comes to the same decision for the same snapshot, in whatever order the mo
   );
 });
 
-test('the strategy cost orders by cost', () => {
+test('the strategy cost orders by cost; what nobody knows counts as the dearest', () => {
   fc.assert(
     fc.property(anySnapshot, (from) => {
       const request = makeRequest({ routing: routing({ strategy: 'cost' }) });
       const costs = inTheRunning(chooseCandidates(request, from)).map(({ estimatedCostUsd }) => estimatedCostUsd);
-      expect(costs).toEqual([...costs].sort(compareMoney));
+      const known = costs.filter((cost) => cost !== null);
+      expect(known).toEqual([...known].sort(compareMoney));
+      const cheaper = known.filter((cost) => compareMoney(cost, known.at(-1) ?? '') < 0);
+      expect(costs.slice(0, cheaper.length)).toEqual(cheaper);
     }),
   );
 });
 
-test('nothing in the running may cost more than maxCostUsd or is denied', () => {
+test('nothing in the running may cost more than maxCostUsd, is denied, retired, switched off or without a key', () => {
   fc.assert(
     fc.property(anyRequest, anySnapshot, (request, from) => {
       const { maxCostUsd, deny } = request.routing;
       for (const { model, provider, estimatedCostUsd } of inTheRunning(chooseCandidates(request, from))) {
-        expect(maxCostUsd === null || compareMoney(estimatedCostUsd, maxCostUsd) <= 0).toBe(true);
+        const known = from.unknownPrices === 'allow' || estimatedCostUsd !== null;
+        expect(maxCostUsd === null ? known : compareMoney(estimatedCostUsd ?? 'unknown', maxCostUsd) <= 0).toBe(true);
+        const row = from.models.find(({ id }) => id === model) as Model;
+        expect(row.enabled !== false && from.configured.has(provider)).toBe(true);
+        expect(lifecycleStatus(row, from.now)).not.toBe('retired');
         expect(deny).not.toContain(model);
         expect(deny).not.toContain(provider);
       }
@@ -158,6 +168,79 @@ test('equals are tried cheaper first, then by the alphabet', () => {
   expect(running(makeRequest({ routing: routing({ strategy: 'quality' }) }), [dearer, ...twins])[3]).toBe('a/dear');
 });
 
+test('between equals the lower priority goes first, whatever the price', () => {
+  const [dear, usual] = [makeModel({ id: 'a/dear', priority: 1, price: perSecond('9') }), makeModel({ id: 'a/usual' })];
+  expect(running(makeRequest({ routing: routing({ strategy: 'quality' }) }), [usual, dear])).toEqual([
+    'a/dear',
+    'a/usual',
+  ]);
+  const behind = { ...dear, priority: 101 };
+  expect(running(makeRequest({ routing: routing({ strategy: 'quality' }) }), [behind, usual])[0]).toBe('a/usual');
+});
+
+test('a priority decides between equals only, also where another model makes the differences small', () => {
+  const outlier = makeModel({ id: 'a/outlier', price: perSecond('1000') });
+  const [less, more] = ['0.1', '0.11'].map((usd) => makeModel({ id: `a/${usd}`, price: perSecond(usd) }));
+  const models = [outlier, { ...(more as Model), priority: 1 }, less as Model];
+  expect(running(makeRequest({ routing: routing({ strategy: 'cost' }) }), models)).toEqual([
+    'a/0.1',
+    'a/0.11',
+    'a/outlier',
+  ]);
+});
+
+test('a model that is switched off says so', () => {
+  const models = [cheap, { ...quick, enabled: false }];
+  expect(running(makeRequest(), models)).toEqual(['a/cheap']);
+  expect(reasonOut(makeRequest({ model: 'b/quick' }), 'b/quick', snapshot(models))).toBe(
+    'switched off by the configuration',
+  );
+});
+
+describe('a model without a known price', () => {
+  const untold = makeModel({ id: 'a/untold', price: null });
+  const unknown = 'the price of this request is not known';
+  const capped = makeRequest({ routing: routing({ maxCostUsd: '1000' }) });
+
+  test('is out where unknown prices are blocked', () => {
+    expect(reasonOut(makeRequest(), 'a/untold', snapshot([untold]))).toBe(unknown);
+  });
+
+  test('is in where they are allowed, and its reason says so', () => {
+    const [candidate] = chooseCandidates(makeRequest(), snapshot([untold], { unknownPrices: 'allow' })).candidates;
+    expect(candidate).toMatchObject({ estimatedCostUsd: null, excluded: null });
+    expect(candidate?.reason).toContain('price unknown');
+  });
+
+  test('never keeps a price cap', () => {
+    expect(reasonOut(capped, 'a/untold', snapshot([untold], { unknownPrices: 'allow' }))).toBe(unknown);
+  });
+});
+
+describe('a task', () => {
+  const capabilities = { from: ['text'], promptCharacters: 100 } as const;
+  const price = { source: 'made up', readOn: '2026-11-21', per: 'thousandCharacters', rates: [{ usd: '1' }] } as const;
+  const voice = makeModel({ id: 'a/voice', medium: 'speech', capabilities, price });
+  const effect: Model = {
+    ...voice,
+    id: 'a/effect',
+    capabilities: { ...voice.capabilities, speechTask: 'sound_effect' },
+  };
+  const asked = (task: 'speech' | 'sound_effect' | null, model = 'auto') =>
+    running(makeRequest({ medium: 'speech', model, input: makeInput({ task }) }), [voice, effect]);
+
+  test.each([
+    [null, ['a/voice']],
+    ['speech', ['a/voice']],
+    ['sound_effect', ['a/effect']],
+  ] as const)('of %s is offered to %j by auto', (task, models) => expect(asked(task)).toEqual(models));
+
+  test('that is not named is that of the model that is', () => {
+    expect(asked(null, 'a/effect')).toEqual(['a/effect']);
+    expect(asked('speech', 'a/effect')).toEqual([]);
+  });
+});
+
 test.each(catalogue.map(({ id, medium }) => [id, medium] as const))(
   '%s by its exact id is one candidate',
   (id, medium) => {
@@ -181,12 +264,18 @@ test('auto offers no model that is only for those who name it', () => {
 });
 
 test('allow narrows auto by model, family or provider, and deny wins over it', () => {
-  const request = makeRequest({ routing: routing({ allow: ['fal', 'gen4.5'] }) });
-  expect(running(request).sort()).toEqual(['fal/veo3.1', 'runway/gen4.5']);
-  expect(reasonOut(request, 'runway/veo3.1_fast')).toBe('not among routing.allow');
-  const denied = makeRequest({ routing: routing({ allow: ['fal', 'gen4.5'], deny: ['fal/veo3.1'] }) });
-  expect(running(denied)).toEqual(['runway/gen4.5']);
-  expect(reasonOut(denied, 'fal/veo3.1')).toBe('denied by routing.deny');
+  const rows = [
+    makeModel({ id: 'a/one', provider: 'a' }),
+    makeModel({ id: 'b/reel', provider: 'b', family: 'reel' }),
+    makeModel({ id: 'b/clip', provider: 'b', providerModel: 'b-clip-2' }),
+    makeModel({ id: 'c/one', provider: 'c' }),
+  ];
+  const request = makeRequest({ routing: routing({ allow: ['a', 'reel', 'b-clip-2'] }) });
+  expect(running(request, rows).sort()).toEqual(['a/one', 'b/clip', 'b/reel']);
+  expect(reasonOut(request, 'c/one', snapshot(rows))).toBe('not among routing.allow');
+  const denied = makeRequest({ routing: routing({ allow: ['a', 'reel', 'b-clip-2'], deny: ['b/clip', 'a'] }) });
+  expect(running(denied, rows)).toEqual(['b/reel']);
+  expect(reasonOut(denied, 'b/clip', snapshot(rows))).toBe('denied by routing.deny');
 });
 
 test('allow names the fallbacks of an exact model, which stays first however dear it is', () => {
@@ -201,9 +290,12 @@ test('maxCostUsd is met by a price that equals it', () => {
 });
 
 test('what the model cannot do rules it out, with the field and the accepted values', () => {
-  const request = makeRequest({ input: makeInput({ durationSeconds: 9 }) });
-  expect(reasonOut(request, 'fal/veo3.1')).toBe('/input/durationSeconds must be one of 8, 6, 4 (model fal/veo3.1)');
-  expect(running(request)).toEqual(['runway/gen4.5']);
+  const long = makeModel({ id: 'a/long', capabilities: { ...makeModel().capabilities, durationsSeconds: [9] } });
+  const request = makeRequest({ input: makeInput({ durationSeconds: 9, seed: 1 }) });
+  expect(reasonOut(request, 'acme/clip', snapshot([makeModel(), long]))).toBe(
+    '/input/durationSeconds must be one of 4, 8 (model acme/clip); /input/seed is not a parameter of this model (model acme/clip)',
+  );
+  expect(running(makeRequest({ input: makeInput({ durationSeconds: 9 }) }), [makeModel(), long])).toEqual(['a/long']);
 });
 
 const old = makeModel({

@@ -1,5 +1,7 @@
 import { createFalClient, type ApiError, type FalClient } from '@fal-ai/client';
-import { magicOf, postJson, readJson, useEmulator } from './support';
+import { readImageSize } from '../../src/emulator/image-size';
+import { startEmulator } from '../../src/emulator/server';
+import { control, magicOf, outcomesOf, postJson, readJson, useEmulator, usualOutcomes } from './support';
 
 const current = useEmulator();
 
@@ -10,7 +12,10 @@ const clientOf = (key = 'id:secret'): FalClient =>
     retry: { maxRetries: 0 },
     fetch: (input, init) => {
       const url = new URL(input instanceof Request ? input.url : String(input));
-      return fetch(`${current().url}/fal${url.pathname}${url.search}`, init);
+      // What the emulator itself names (where to send a file) is its own address already.
+      if (!url.hostname.endsWith('fal.run') && !url.hostname.endsWith('fal.ai')) return fetch(url, init);
+      const host = url.hostname === 'rest.fal.ai' ? '/rest' : '';
+      return fetch(`${current().url}/fal${host}${url.pathname}${url.search}`, init);
     },
   });
 
@@ -170,4 +175,133 @@ test('expires an artifact after the lifetime the caller chose', async () => {
   let response = await fetch(url);
   while (response.status === 200) response = await fetch(url);
   expect(response.status).toBe(410);
+});
+
+const resultOf = async (submitted: Promise<Response>): Promise<Record<string, unknown>> => {
+  const { response_url: url } = await readJson(await submitted);
+  return readJson(await fetch(String(url), { headers: { authorization: 'Key id:secret' } }));
+};
+
+const pngOf = (width: number, height: number): Buffer => {
+  const head = Buffer.from('89504e470d0a1a0a0000000d4948445200000000000000000802000000', 'hex');
+  head.writeUInt32BE(width, 16);
+  head.writeUInt32BE(height, 20);
+  return head;
+};
+
+const uriOf = (bytes: Buffer): string => `data:image/png;base64,${bytes.toString('base64')}`;
+
+test.each([
+  ['fal-ai/flux/dev', { image_size: { width: 1024, height: 1536 } }, [1024, 1536], '0.05'],
+  ['fal-ai/flux/schnell', { image_size: 'square_hd', num_inference_steps: 4 }, [1024, 1024], '0.003'],
+  ['fal-ai/flux-pro/v1.1', { image_size: 'portrait_16_9', safety_tolerance: '5' }, [576, 1024], '0.04'],
+  ['fal-ai/flux-pro/v1.1-ultra', { aspect_ratio: '1:1', raw: true, num_images: 2 }, [2048, 2048], '0.12'],
+  ['fal-ai/fast-sdxl', { format: 'png', image_size: 'square' }, [512, 512], '0.0025'],
+  ['fal-ai/flux/dev/image-to-image', { image_url: uriOf(pngOf(640, 320)), strength: 0.8 }, [640, 320], '0.03'],
+])('draws with %s in the wanted size at its price', async (endpoint, extra, [width, height], costUsd) => {
+  const { images } = await resultOf(submitRaw(endpoint, { ...input, ...extra }));
+  const { url } = (images as { url: string }[])[0] ?? { url: '' };
+  expect(images).toMatchObject([{ width, height }, ...(costUsd === '0.12' ? [{}] : [])]);
+  expect(readImageSize(Buffer.from(await (await fetch(url)).arrayBuffer()))).toEqual({ width, height });
+  expect(await current().ledger()).toMatchObject([{ model: endpoint, costUsd }]);
+});
+
+test.each([
+  ['fal-ai/veo3.1/image-to-video', { image_url: 'https://example.com/a.png' }, '3.2'],
+  [
+    'fal-ai/veo3.1/first-last-frame-to-video',
+    { first_frame_url: uriOf(pngOf(9, 16)), last_frame_url: 'https://example.com/b.png' },
+    '3.2',
+  ],
+  ['fal-ai/veo3.1/reference-to-video', { image_urls: ['https://example.com/a.png'], duration: '6s' }, '2.4'],
+  ['fal-ai/veo3.1/fast', { resolution: '4k', generate_audio: false }, '2.4'],
+  ['fal-ai/veo3.1/fast/image-to-video', { image_url: 'https://example.com/a.png', duration: '4s' }, '0.6'],
+])('films with %s at its price', async (endpoint, extra, costUsd) => {
+  const { video } = await resultOf(submitRaw(endpoint, { ...input, ...extra }));
+  expect(video).toMatchObject({ content_type: 'video/mp4', file_name: 'output.mp4' });
+  expect(await current().ledger()).toMatchObject([{ medium: 'video', costUsd }]);
+});
+
+test.each([
+  ['too many steps for schnell', 'fal-ai/flux/schnell', { num_inference_steps: 28 }, 'num_inference_steps'],
+  [
+    'a first frame without a last one',
+    'fal-ai/veo3.1/first-last-frame-to-video',
+    { first_frame_url: 'https://example.com/a.png' },
+    'last_frame_url',
+  ],
+  ['no reference', 'fal-ai/veo3.1/reference-to-video', { image_urls: [] }, 'image_urls'],
+  ['an image that is no URL', 'fal-ai/flux/dev/image-to-image', { image_url: 'a.png' }, 'image_url'],
+  ['a shape that is none', 'fal-ai/flux-pro/v1.1-ultra', { aspect_ratio: 'wide' }, 'aspect_ratio'],
+])('refuses %s', async (_, endpoint, extra, field) => {
+  const response = await submitRaw(endpoint, { ...input, ...extra });
+  expect([response.status, await readJson(response)]).toMatchObject([422, { detail: [{ loc: ['body', field] }] }]);
+  expect(await current().ledger()).toEqual([]);
+});
+
+test('stores a file for the official client and knows the size of the image in it', async () => {
+  const file = new Blob([new Uint8Array(pngOf(320, 640))], { type: 'image/png' });
+  const url = await clientOf().storage.upload(file);
+  expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(pngOf(320, 640))).toBe(true);
+  const { images } = await resultOf(submitRaw('fal-ai/flux/dev/image-to-image', { ...input, image_url: url }));
+  expect(images).toMatchObject([{ width: 320, height: 640 }]);
+  expect((await fetch(`${url}?signature=wrong`, { method: 'PUT', body: 'x' })).status).toBe(403);
+  expect((await fetch(url.replace(/files\/[^/]+/, 'files/none'))).status).toBe(404);
+});
+
+test('uploads blobs in the input on its own, as the official client does', async () => {
+  const image_url = new Blob([new Uint8Array(pngOf(64, 128))], { type: 'image/png' });
+  const { request_id } = await clientOf().queue.submit('fal-ai/flux/dev/image-to-image', {
+    input: { ...input, image_url },
+  });
+  const { data } = await clientOf().queue.result('fal-ai/flux/dev', { requestId: request_id });
+  expect(data).toMatchObject({ images: [{ width: 64, height: 128 }] });
+});
+
+test('streams the status until it is COMPLETED', async () => {
+  await current().set({ latencyScale: 0.1 });
+  const { request_id } = await clientOf().queue.submit(flux, { input });
+  const stream = await clientOf().queue.streamStatus(flux, { requestId: request_id, connectionMode: 'server' });
+  const statuses: string[] = [];
+  for await (const { status } of stream) statuses.push(status);
+  expect([statuses[0], statuses.at(-1)]).toEqual(['IN_QUEUE', 'COMPLETED']);
+});
+
+test('keeps what the headers and the query ask for', async () => {
+  const headers = { authorization: 'Key id:secret', 'x-fal-no-retry': '1', 'x-fal-queue-priority': 'low' };
+  const url = `${current().url}/fal/${flux}`;
+  expect((await postJson(`${url}?fal_webhook=https%3A%2F%2Fexample.com`, input, headers)).status).toBe(200);
+  expect(await current().requests('?kind=submit')).toMatchObject([{ query: { fal_webhook: 'https://example.com' } }]);
+  expect((await postJson(url, input, { ...headers, 'x-fal-queue-priority': 'urgent' })).status).toBe(400);
+  expect((await postJson(url, input, { ...headers, 'x-fal-request-timeout': '0' })).status).toBe(400);
+  expect(await current().ledger()).toHaveLength(1);
+});
+
+test('fails what no runner began in time, free of charge', async () => {
+  let nowMs = 1_000_000;
+  const emulator = await startEmulator({ latencyScale: 1, clock: () => nowMs });
+  await control(emulator).set({ limits: { fal: { concurrent: 1 } } });
+  const headers = { authorization: 'Key id:secret' };
+  await postJson(`${emulator.url}/fal/fal-ai/veo3.1`, input, headers);
+  const { status_url, response_url } = await readJson(
+    await postJson(`${emulator.url}/fal/${flux}`, input, { ...headers, 'x-fal-request-timeout': '5' }),
+  );
+  nowMs += 4_000;
+  expect(await readJson(await fetch(String(status_url), { headers }))).toMatchObject({ status: 'IN_QUEUE' });
+  nowMs += 2_000;
+  const status = await readJson(await fetch(String(status_url), { headers }));
+  expect(status).toMatchObject({ status: 'COMPLETED', error_type: 'request_timeout' });
+  const result = await fetch(String(response_url), { headers });
+  expect([result.status, result.headers.get('x-fal-request-timeout-type')]).toEqual([504, 'user']);
+  expect((await control(emulator).ledger())[1]).toMatchObject({ state: 'failed', costUsd: '0' });
+  await emulator.close();
+});
+
+test.each([
+  [flux, input],
+  ['fal-ai/flux-pro/v1.1-ultra', input],
+  ['fal-ai/veo3.1', input],
+  ['fal-ai/veo3.1/image-to-video', { ...input, image_url: 'https://example.com/a.png' }],
+])('%s goes wrong in every way', async (endpoint, body) => {
+  expect(await outcomesOf(current(), 'fal', () => submitRaw(endpoint, body))).toEqual(usualOutcomes);
 });

@@ -206,3 +206,19 @@ test('refuses bad keys and empty accounts', async () => {
   for await (const model of clientOf().models.list()) names.push(model.id);
   expect(names).toContain('gpt-image-2');
 });
+
+test('refuses an argument it does not know and an image that is none in the words of chat', async () => {
+  const url = `${current().url}/openai/v1/chat/completions`;
+  const ask = (extra: object): Promise<Response> =>
+    postJson(url, { model: 'gpt-4o', messages, ...extra }, { authorization: 'Bearer k' });
+  expect(await readJson(await ask({ colour: 'red' }))).toMatchObject({
+    error: { message: 'Unrecognized request argument supplied: colour', param: null },
+  });
+  const picture = (image: string): object => ({
+    messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: image } }] }],
+  });
+  expect(await readJson(await ask(picture('ftp://example.com')))).toMatchObject({
+    error: { code: 'invalid_image_url' },
+  });
+  expect((await ask(picture('data:image/png;base64,AAAA'))).status).toBe(200);
+});

@@ -60,5 +60,42 @@ export const magicOf = (bytes: Uint8Array): string => {
   if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
   if (text.slice(4, 8) === 'ftyp') return 'mp4';
   if (text.startsWith('ID3')) return 'mp3';
+  if (text.startsWith('OggS')) return 'ogg';
+  if (text.startsWith('fLaC')) return 'flac';
   return text.startsWith('RIFF') ? text.slice(8, 12) : 'unknown';
 };
+
+/** What became of one submit under each kind of fault: [fault, did the answer arrive whole, was it booked, state]. */
+export const outcomesOf = async (
+  control: Control,
+  provider: string,
+  submit: () => Promise<Response>,
+): Promise<unknown[]> => {
+  const kinds = ['html', 'drop_before_headers', 'drop_after_accept', 'truncated_json', 'invalid_json', 'empty_object'];
+  const outcomes: unknown[] = [];
+  for (const kind of [...kinds, 'status', 'failed']) {
+    await control.reset();
+    await control.addFault({ provider, operation: 'submit', kind, ...(kind === 'status' ? { status: 503 } : {}) });
+    const isWhole = await submit().then(
+      (response) =>
+        response.arrayBuffer().then(
+          () => true,
+          () => false,
+        ),
+      () => false,
+    );
+    outcomes.push([kind, isWhole, (await control.ledger()).map(({ state }) => state)]);
+  }
+  return outcomes;
+};
+
+export const usualOutcomes = [
+  ['html', true, []],
+  ['drop_before_headers', false, []],
+  ['drop_after_accept', false, ['succeeded']],
+  ['truncated_json', false, ['succeeded']],
+  ['invalid_json', true, ['succeeded']],
+  ['empty_object', true, ['succeeded']],
+  ['status', true, []],
+  ['failed', true, ['failed']],
+];

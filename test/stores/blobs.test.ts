@@ -66,6 +66,17 @@ test('an interrupted stream leaves nothing behind', async () => {
   expect(await listFiles()).toEqual([]);
 });
 
+test('a stream that fails at once leaves nothing behind either', async () => {
+  const blobs = createFileBlobs(root);
+  const failing = async function* (): AsyncGenerator<Buffer> {
+    yield* [];
+    return Promise.reject(new Error('refused'));
+  };
+  for (let index = 0; index < 1_000; index += 1)
+    await expect(blobs.write(`${key}/${index}`, failing())).rejects.toThrow('refused');
+  expect(await listFiles()).toEqual([]);
+});
+
 test('an interrupted replacement leaves the former content as it was', async () => {
   const blobs = createFileBlobs(root);
   const bytes = randomBytes(5_000);
@@ -98,6 +109,43 @@ test('twenty writers of one key leave one of their contents, whole', async () =>
   expect(written).toEqual(contents.map(describeBytes));
   expect(written).toContainEqual(await blobs.inspect(key));
   expect(await listFiles()).toEqual([key]);
+});
+
+test('what is written once stays, and is what the second writer is told', async () => {
+  const blobs = createFileBlobs(root);
+  const bytes = randomBytes(5_000);
+  expect(await blobs.writeOnce(key, inPieces(bytes, 1_000))).toEqual(describeBytes(bytes));
+  expect(await blobs.writeOnce(key, randomBytes(10))).toEqual(describeBytes(bytes));
+  expect(await blobs.inspect(key)).toEqual(describeBytes(bytes));
+  expect(await listFiles()).toEqual([key]);
+});
+
+test('of twenty who write once at a time, one wins and all are told its content', async () => {
+  const blobs = createFileBlobs(root);
+  const contents = Array.from({ length: 20 }, () => randomBytes(100_000));
+  const told = await Promise.all(contents.map((bytes) => blobs.writeOnce(key, inPieces(bytes, 8_192))));
+  const kept = await blobs.inspect(key);
+  expect(contents.map(describeBytes)).toContainEqual(kept);
+  expect(told).toEqual(contents.map(() => kept));
+  expect(await listFiles()).toEqual([key]);
+});
+
+test('gives back all bytes with their hash, or the first of them', async () => {
+  const blobs = createFileBlobs(root);
+  const bytes = randomBytes(5_000);
+  await blobs.write(key, bytes);
+  expect(await blobs.load(key)).toEqual({ ...describeBytes(bytes), content: bytes });
+  expect(await blobs.peek(key, 10)).toEqual(bytes.subarray(0, 10));
+  expect(await blobs.peek(key, 10_000)).toEqual(bytes);
+});
+
+test('removes what is there, and what is not', async () => {
+  const blobs = createFileBlobs(root);
+  await blobs.write(key, randomBytes(10));
+  await blobs.remove(key);
+  expect([await blobs.load(key), await blobs.peek(key, 1), await blobs.inspect(key)]).toEqual([null, null, null]);
+  await blobs.remove(key);
+  expect(await listFiles()).toEqual([]);
 });
 
 test('writers beside one that breaks are not disturbed', async () => {

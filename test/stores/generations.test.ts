@@ -13,7 +13,6 @@ import {
 } from '../../src/stores/generations';
 import { createTenant } from '../../src/stores/tenants';
 import { makeRequest } from '../support/generation-data';
-import { image, makeInput } from '../support/provider-calls';
 import { accept, acceptance, begin, beginTaken, eventsOf, openLedger, result, tenantId, type Ledger } from './ledger';
 
 let ledger: Ledger;
@@ -126,11 +125,6 @@ test('attempts and artifacts come in order, sizes as numbers', async () => {
     { index: 1, bytes: 3e9 },
   ]);
   expect(row).toMatchObject({ warnings: ['no seed'], priceVersion: 'acme/clip@2026-11-21', phase: 'storing' });
-});
-
-test('the bytes of an image are not read with the generation', async () => {
-  const id = await accept(database, { input: makeInput({ image }) });
-  expect((await find(id)).request.input.image).toEqual({ ...image, base64: '' });
 });
 
 test('twenty requests with one idempotency key make one generation', async () => {

@@ -61,7 +61,7 @@ export const beginAttempt = async (database: Database): Promise<AttemptKey> => {
   return { generationId, number: 1 };
 };
 
-const sending = { credential: 'main', sendTimeoutMs: 60_000 };
+const sending = { credential: 'main', gateway: null, sendTimeoutMs: 60_000 };
 
 export const take = (database: Database, key: AttemptKey) => takeAttempt(database, key, sending);
 

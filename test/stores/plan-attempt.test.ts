@@ -60,7 +60,7 @@ test('the first plan is attempt 1 of the best candidate, with its price and the 
   expect(await plan(database, generationId)).toEqual(attempt(1));
   const row = await readAttempt(database, { generationId, number: 1 });
   expect(row).toMatchObject({ status: 'planned', priceVersion: 'acme/clip@2026-11-21', takesOver: null, epoch: 0 });
-  expect(row.estimatedUsd.toFixed()).toBe('0.04');
+  expect(row.estimatedUsd?.toFixed()).toBe('0.04');
   const generation = await database.generation.findUniqueOrThrow({ where: { id: generationId } });
   expect(generation.phase).toBe('submitting');
 });

@@ -37,6 +37,35 @@ const describeAmbiguity = ({ subject, bench }: Suite): void => {
   });
 };
 
+/** What a proxy in front of the provider says; and the forms of retry-after that any HTTP server may use. */
+const describePlainHttp = ({ subject, bench }: Suite): void => {
+  test('makes nothing of an HTML error page but that it failed', async () => {
+    await bench().causeFault({ operation: 'submit', kind: 'html', status: 502 });
+    const error = await refusalOf(bench().submit());
+    expect(['provider_server_error', 'provider_overloaded']).toContain(error.code);
+    expect(error).toMatchObject({ httpStatus: 502, accepted: subject.notAccepted.includes(502) ? 'no' : 'unknown' });
+    expect(error.message).not.toContain('<');
+    expect(await bench().countRequests('submit')).toBe(1);
+  });
+
+  test.each([
+    ['seconds', { 'retry-after': '3' }, 3_000],
+    ['milliseconds', { 'retry-after-ms': '1500' }, 1_500],
+  ])('reads a retry-after in %s', async (_form, headers, retryAfterMs) => {
+    await bench().causeFault({ operation: 'submit', kind: 'status', status: 429, headers });
+    expect(await refusalOf(bench().submit())).toMatchObject({ accepted: 'no', retryAfterMs });
+    expect(await bench().countRequests('submit')).toBe(1);
+  });
+
+  test('reads a retry-after that is a date', async () => {
+    const headers = { 'retry-after': new Date(Date.now() + 60_000).toUTCString() };
+    await bench().causeFault({ operation: 'submit', kind: 'status', status: 429, headers });
+    const { retryAfterMs } = await refusalOf(bench().submit());
+    expect(retryAfterMs).toBeGreaterThan(0);
+    expect(retryAfterMs).toBeLessThanOrEqual(60_000);
+  });
+};
+
 const describeRefusals = ({ subject, bench }: Suite): void => {
   test('is not accepted, and told when to come back, on 429', async () => {
     await bench().causeFault({ operation: 'submit', kind: 'status', status: 429, retryAfter: 2 });
@@ -82,6 +111,13 @@ const describeRefusals = ({ subject, bench }: Suite): void => {
 };
 
 const describeResults = ({ subject, bench }: Suite): void => {
+  test('is known by its row to answer at once or later, which decides how long a submit may take', async () => {
+    const { state } = await bench().submit();
+    expect(state).toBe(subject.synchronous === true ? 'succeeded' : 'pending');
+    // the mock provider is quick either way
+    if (bench().provider.id !== 'mock') expect(bench().model.synchronous === true).toBe(subject.synchronous === true);
+  });
+
   test(
     'makes what was asked for with one paid request',
     async () => {
@@ -104,6 +140,25 @@ const describeResults = ({ subject, bench }: Suite): void => {
         .submit()
         .then((outcome) => bench().follow(outcome))
         .catch((error: unknown) => error as ProviderError);
+      expect(ended).toMatchObject(
+        subject.refusesInWords === true ? { state: 'succeeded' } : { code: 'provider_content_rejected' },
+      );
+      expect(await bench().countRequests('submit')).toBe(1);
+    },
+    slowTestMs,
+  );
+};
+
+/** Blocked results come as a success without them, as a refusal in the answer, or as a failure: all the same to us. */
+const describeFilters = ({ bench }: Suite): void => {
+  test(
+    'says that the result was withheld',
+    async () => {
+      await bench().causeFault({ kind: 'filtered' });
+      const ended = await bench()
+        .submit()
+        .then((outcome) => bench().follow(outcome))
+        .catch((error: unknown) => error as ProviderError);
       expect(ended).toMatchObject({ code: 'provider_content_rejected' });
       expect(await bench().countRequests('submit')).toBe(1);
     },
@@ -111,7 +166,36 @@ const describeResults = ({ subject, bench }: Suite): void => {
   );
 };
 
+const describeArtifacts = ({ bench }: Suite): void => {
+  test.each([
+    ['artifact_expired', 'gone'],
+    ['artifact_truncated', 'truncated'],
+    ['artifact_wrong_length', 'truncated'],
+    ['artifact_oversized', 'too_large'],
+  ])(
+    'calls a file with %s %s, and has it on the next try',
+    async (kind, fault) => {
+      const outcome = await bench().follow(await bench().submit());
+      await bench().causeFault({ operation: 'artifact', kind });
+      await expect(bench().readOutputs(outcome)).rejects.toMatchObject({ fault });
+      for (const file of await bench().readOutputs(outcome)) expect(file.length).toBeGreaterThan(100);
+    },
+    slowTestMs,
+  );
+};
+
 const describeLooks = ({ bench }: Suite): void => {
+  test(
+    'goes on looking at work that is stuck',
+    async () => {
+      await bench().causeFault({ kind: 'stuck' });
+      const operation = operationOf(await bench().submit());
+      for (let look = 0; look < 3; look += 1)
+        expect(await bench().check(operation)).toMatchObject({ state: 'pending', operation });
+    },
+    slowTestMs,
+  );
+
   test(
     'looks once a look, and survives a failed look',
     async () => {
@@ -145,7 +229,12 @@ const describeDoors = ({ bench }: Suite): void => {
       if (provider.cancel === undefined) return;
       await setLatency(10);
       const running = operationOf(await submit());
-      expect(['confirmed', 'requested']).toContain(await provider.cancel(model, running, call()));
+      const canceled = await provider.cancel(model, running, call());
+      if (canceled === 'unable') {
+        expect(await bench().check(running)).toMatchObject({ state: 'pending' });
+        return;
+      }
+      expect(['confirmed', 'requested']).toContain(canceled);
       await setLatency(0.01);
       const finished = operationOf(await submit());
       await follow({ state: 'pending', operation: finished });
@@ -186,7 +275,10 @@ export const describeProvider = (name: string, subject: Subject): void => {
 
     describeResults(suite);
     describeRefusals(suite);
+    describePlainHttp(suite);
     describeAmbiguity(suite);
+    if (subject.unfiltered !== true) describeFilters(suite);
+    if (subject.files === true) describeArtifacts(suite);
     if (subject.synchronous === true) return;
     describeLooks(suite);
     describeDoors(suite);

@@ -1,5 +1,6 @@
-import type { Candidate, GenerationRequest } from '../../src/domain/generation';
+import type { Candidate, GenerationRequest, MediaInput } from '../../src/domain/generation';
 import type { Model } from '../../src/domain/model';
+import type { Snapshot } from '../../src/domain/routing';
 import { makeInput } from './provider-calls';
 
 /** An accepted request with every default filled in. */
@@ -45,4 +46,24 @@ export const makeCandidate = (model: string, overrides: Partial<Candidate> = {})
   reason: 'made up',
   excluded: null,
   ...overrides,
+});
+
+/** Everybody has a key, no price may be missing. */
+export const makeSnapshot = (models: readonly Model[], overrides: Partial<Snapshot> = {}): Snapshot => ({
+  models,
+  configured: new Set(models.map(({ provider }) => provider)),
+  now: new Date('2026-11-21T12:00:00Z'),
+  complexity: null,
+  unknownPrices: 'block',
+  seed: 'gen_1',
+  ...overrides,
+});
+
+/** Named by address and not fetched yet. */
+export const unfetched: MediaInput = { origin: { url: 'https://media.example.com/1' }, stored: null };
+
+/** An image or video that lies in the blob store. */
+export const makeMedia = (contentType: string, bytes = 1): MediaInput => ({
+  origin: { upload: 'upl_1' },
+  stored: { key: 'uploads/upl_1', contentType, bytes, sha256: '0'.repeat(64) },
 });

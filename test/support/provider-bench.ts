@@ -1,16 +1,23 @@
 import { setTimeout as nextLook } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { FailureCode } from '../../src/domain/failure';
-import type { GenerationInput } from '../../src/domain/generation';
 import { startEmulator } from '../../src/emulator/server';
-import { ProviderError, type Call, type Operation, type Outcome, type Provider } from '../../src/providers/provider';
+import {
+  ProviderError,
+  type Call,
+  type Operation,
+  type Outcome,
+  type Output,
+  type Provider,
+  type ReadyInput,
+} from '../../src/providers/provider';
 import { createTransport, type Transport } from '../../src/providers/transport';
-import { makeCall, makeInput, modelOf } from './provider-calls';
+import { makeCall, makeReadyInput, modelOf, secret } from './provider-calls';
 
 export type Subject = {
   create: (transport: Transport) => Provider;
   model: string;
-  input?: Partial<GenerationInput>;
+  input?: Partial<ReadyInput>;
   /** Where the emulator speaks this provider's protocol; what `P_BASE_URL` would be. */
   basePath: string;
   /** The answer to the submit is the result: nothing to look at or to cancel. */
@@ -20,7 +27,13 @@ export type Subject = {
   /** Where this provider's own error body of a status says something else than the status. */
   codes?: Partial<Record<number, FailureCode>>;
   /** The 5xx the provider documents as not accepted. */
-  notAccepted: readonly (500 | 503)[];
+  notAccepted: readonly (500 | 502 | 503)[];
+  /** Results are files at the provider's, to be downloaded. */
+  files?: boolean;
+  /** No filter stands in front of it: whoever will not answer says so in the text. */
+  refusesInWords?: boolean;
+  /** This provider withholds nothing after the fact. */
+  unfiltered?: boolean;
   /** What an ended answer starts with. */
   magic: RegExp;
 };
@@ -66,6 +79,11 @@ export const operationOf = (outcome: Outcome): Operation => {
   throw new Error(`not pending: ${inspect(outcome)}`);
 };
 
+const keyHeaderOf = ({ credentialHeader }: Extract<Output, { kind: 'url' }>): Record<string, string> =>
+  credentialHeader === undefined
+    ? {}
+    : { [credentialHeader.name]: [credentialHeader.scheme, secret].filter(Boolean).join(' ') };
+
 const readOutputs = async (outcome: Outcome, transport: Transport, emulator: Emulator): Promise<Buffer[]> => {
   if (outcome.state !== 'succeeded') throw new Error(`not succeeded: ${inspect(outcome)}`);
   const limits = { deadlineMs, maximumBytes: 50_000_000, allowedOrigin: emulator.url };
@@ -74,7 +92,8 @@ const readOutputs = async (outcome: Outcome, transport: Transport, emulator: Emu
       if (output.kind === 'text') return Buffer.from(output.text);
       if (output.kind === 'bytes') return Buffer.from(output.bytes);
       const chunks: Uint8Array[] = [];
-      for await (const chunk of (await transport.download(output.url, limits)).body) chunks.push(chunk);
+      const headers = { ...output.headers, ...keyHeaderOf(output) };
+      for await (const chunk of (await transport.download(output.url, { ...limits, headers })).body) chunks.push(chunk);
       return Buffer.concat(chunks);
     }),
   );
@@ -100,7 +119,7 @@ export const startBench = async (subject: Subject) => {
     model,
     call,
     check,
-    submit: (talked: Call = call()) => provider.submit(model, makeInput(subject.input), talked),
+    submit: (talked: Call = call()) => provider.submit(model, makeReadyInput(subject.input), talked),
     causeFault: (fault: Record<string, unknown>) => addFault({ provider: provider.id, ...fault }),
     /** Looks until the work has ended. */
     follow: async (outcome: Outcome): Promise<Outcome> => {

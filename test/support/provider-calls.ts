@@ -1,7 +1,7 @@
-import type { GenerationInput } from '../../src/domain/generation';
+import { blankInput, type GenerationInput, type MediaInput } from '../../src/domain/generation';
 import type { Model } from '../../src/domain/model';
 import { catalogue } from '../../src/providers/catalogue';
-import type { Call, Exchange } from '../../src/providers/provider';
+import type { Call, Exchange, Media, ReadyInput } from '../../src/providers/provider';
 
 export const secret = 'test-key-c0ffee-do-not-leak';
 
@@ -9,30 +9,24 @@ export const secret = 'test-key-c0ffee-do-not-leak';
 export const tinyPng =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-export const image = { base64: tinyPng, contentType: 'image/png', bytes: Buffer.byteLength(tinyPng, 'base64') };
+export const image: Media = { bytes: Buffer.from(tinyPng, 'base64'), contentType: 'image/png' };
 
-export const makeInput = (overrides: Partial<GenerationInput> = {}): GenerationInput => ({
-  task: null,
+/** The same image as a generation's row refers to it. */
+export const storedImage: MediaInput = {
+  origin: { inline: true },
+  stored: { key: 'inputs/gen_1/image', contentType: 'image/png', bytes: image.bytes.length, sha256: '0'.repeat(64) },
+};
+
+export const makeInput = <Kind = MediaInput>(
+  overrides: Partial<GenerationInput<Kind>> = {},
+): GenerationInput<Kind> => ({
+  ...blankInput,
   prompt: 'a red bicycle in the rain',
-  negativePrompt: null,
-  image: null,
-  durationSeconds: null,
-  aspectRatio: null,
-  resolution: null,
-  size: null,
-  quality: null,
-  count: 1,
-  audio: null,
-  seed: null,
-  voice: null,
-  format: null,
-  system: null,
-  messages: [],
-  schema: null,
-  maxTokens: null,
-  temperature: null,
   ...overrides,
 });
+
+/** As an adapter is given it. */
+export const makeReadyInput = (overrides: Partial<ReadyInput> = {}): ReadyInput => makeInput<Media>(overrides);
 
 export const makeCall = (baseUrl: string, overrides: Partial<Call> = {}): Call & { exchanges: Exchange[] } => {
   const exchanges: Exchange[] = [];

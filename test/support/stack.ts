@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readStackConfig } from '../../src/config';
-import { neutralEnvironment } from '../../src/embedded/child-environment';
+import { composeChildEnvironment, neutralEnvironment } from '../../src/embedded/child-environment';
 import { startStack, type Stack, type StackPiece } from '../../src/embedded/stack';
 
 /** As the API answers it; tests read what they need. */
@@ -35,8 +35,12 @@ export type LedgerRow = { provider: string; operation: string; model: string; co
 export type TestStack = {
   stack: Stack;
   home: string;
+  /** What the environment of a worker of this stack is. */
+  workerEnvironment: Record<string, string>;
   /** Of the API, with the bootstrap key; a path or a whole URL. */
   call(target: string, init?: { method?: string; body?: unknown; headers?: Record<string, string> }): Promise<Response>;
+  /** `POST /v1/uploads`; returns the id. */
+  upload(bytes: Uint8Array): Promise<string>;
   submit(body: unknown): Promise<Resource>;
   read(id: string): Promise<Resource>;
   /** Reads until the resource is as wanted. */
@@ -87,16 +91,19 @@ export const startTestStack = async (options: TestStackOptions = {}): Promise<Te
     PORT: '0',
     ...options.environment,
   };
+  const config = readStackConfig(environment);
   const stack = await startStack({
-    config: readStackConfig(environment),
+    config,
     environment,
     log: () => undefined,
     ...(options.pieces && { pieces: options.pieces }),
   });
-  return drive(stack, home, options.home === undefined);
+  const surroundings = { ...stack, secret: 'a secret of at least sixteen characters', port: 0 };
+  const workerEnvironment = composeChildEnvironment(environment, config, surroundings);
+  return { ...drive(stack, home, options.home === undefined), workerEnvironment };
 };
 
-const drive = (stack: Stack, home: string, temporary: boolean): TestStack => {
+const drive = (stack: Stack, home: string, temporary: boolean): Omit<TestStack, 'workerEnvironment'> => {
   const call: TestStack['call'] = (target, { method = 'GET', body, headers = {} } = {}) =>
     fetch(new URL(target, stack.apiUrl), {
       method,
@@ -123,6 +130,14 @@ const drive = (stack: Stack, home: string, temporary: boolean): TestStack => {
     stack,
     home,
     call,
+    upload: async (bytes) => {
+      const form = new FormData();
+      form.append('file', new Blob([new Uint8Array(bytes)]), 'file');
+      const headers = { authorization: `Bearer ${stack.apiKey}` };
+      const response = await fetch(new URL('/v1/uploads', stack.apiUrl), { method: 'POST', headers, body: form });
+      if (!response.ok) throw new Error(`refused: ${await response.text()}`);
+      return ((await response.json()) as { id: string }).id;
+    },
     submit: async (body) => {
       const response = await call('/v1/generations', { method: 'POST', body });
       const resource = (await response.json()) as Resource;

@@ -2,7 +2,7 @@ import type { Provider } from '../provider';
 import { converse, type Conversation } from '../refusal';
 import type { Transport } from '../transport';
 import { models } from './models';
-import { readRefusal, toOutcome, toSubmission, type Spoken, type Submission } from './wire';
+import { checkModels, readRefusal, toOutcome, toSubmission, type Spoken, type Submission } from './wire';
 
 const defaultBaseUrl = 'https://api.elevenlabs.io';
 
@@ -18,10 +18,15 @@ const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conve
     timeoutInSeconds: Math.ceil(call.deadlineMs / 500), // ours comes first and covers the body
   });
 
-const speak = async (elevenlabs: ReturnType<typeof connect>, submission: Submission): Promise<Spoken> => {
-  const { data, rawResponse } = await elevenlabs.textToSpeech
-    .convert(submission.voice, submission.body)
-    .withRawResponse();
+type Elevenlabs = ReturnType<typeof connect>;
+
+const order = (elevenlabs: Elevenlabs, submission: Submission) =>
+  submission.kind === 'speech'
+    ? elevenlabs.textToSpeech.convert(submission.voice, submission.body).withRawResponse()
+    : elevenlabs.textToSoundEffects.convert(submission.body).withRawResponse();
+
+const speak = async (elevenlabs: Elevenlabs, submission: Submission): Promise<Spoken> => {
+  const { data, rawResponse } = await order(elevenlabs, submission);
   return {
     bytes: new Uint8Array(await new Response(data).arrayBuffer()),
     contentType: rawResponse.headers.get('content-type'),
@@ -44,6 +49,13 @@ export const createElevenlabs = (transport: Transport): Provider => ({
     const conversation: Conversation = { call, purpose: 'submit', line, readRefusal, hidden: [input.prompt] };
     const elevenlabs = connect(sdk, conversation);
     const spoken = await converse(conversation, () => speak(elevenlabs, toSubmission(model, input)));
-    return toOutcome(spoken, input);
+    return toOutcome(spoken, model, input);
+  },
+
+  async probe(call) {
+    const sdk = await loadSdk();
+    const conversation: Conversation = { call, purpose: 'probe', line: transport.open(call, 'probe'), readRefusal };
+    checkModels(await converse(conversation, async () => connect(sdk, conversation).models.list()));
+    return { model: null };
   },
 });

@@ -1,8 +1,8 @@
 import type { ElevenLabs } from '@elevenlabs/elevenlabs-js';
 import { z } from 'zod';
-import { noUsage, type GenerationInput } from '../../domain/generation';
+import { noUsage, type Usage } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Outcome } from '../provider';
+import type { Outcome, ReadyInput } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
 import { withoutNulls } from '../request-values';
 import type { Answer, Purpose } from '../transport';
@@ -11,48 +11,87 @@ import type { Answer, Purpose } from '../transport';
 const defaultVoice = '21m00Tcm4TlvDq8ikWAM';
 const defaultFormat = 'mp3_44100_128';
 
-export type Submission = { voice: string; body: ElevenLabs.BodyTextToSpeechFull };
+export type Submission =
+  | { kind: 'speech'; voice: string; body: ElevenLabs.BodyTextToSpeechFull }
+  | { kind: 'sound'; body: ElevenLabs.CreateSoundEffectRequest };
 
-export const toSubmission = (model: Model, input: GenerationInput): Submission => ({
-  voice: input.voice ?? defaultVoice,
+/** Only what was set: every other setting stays the voice's own. */
+const toSettings = ({ voiceSettings }: ReadyInput): ElevenLabs.VoiceSettings | null => {
+  const settings = voiceSettings === null ? {} : withoutNulls(voiceSettings);
+  return Object.keys(settings).length === 0 ? null : settings;
+};
+
+const toSound = (model: Model, input: ReadyInput): Submission => ({
+  kind: 'sound',
   body: withoutNulls({
+    text: input.prompt ?? '',
+    modelId: model.providerModel as ElevenLabs.SfxModelId,
+    outputFormat: (input.format ?? defaultFormat) as ElevenLabs.AllowedOutputFormats,
+    durationSeconds: input.durationSeconds,
+  }),
+});
+
+export const toSubmission = (model: Model, input: ReadyInput): Submission => {
+  if (model.api === 'sound_generation') return toSound(model, input);
+  const body = withoutNulls({
     text: input.prompt ?? '',
     modelId: model.providerModel,
     outputFormat: (input.format ?? defaultFormat) as ElevenLabs.TextToSpeechConvertRequestOutputFormat,
+    voiceSettings: toSettings(input),
     seed: input.seed,
-  }),
-});
+  });
+  return { kind: 'speech', voice: input.voice ?? defaultVoice, body };
+};
 
 const contentTypes: Record<string, string> = {
   mp3: 'audio/mpeg',
   opus: 'audio/ogg',
   pcm: 'audio/pcm',
   ulaw: 'audio/basic',
+  alaw: 'audio/x-alaw-basic',
+  wav: 'audio/wav',
 };
 
-const codecOf = (input: GenerationInput): string => (input.format ?? defaultFormat).split('_')[0] ?? '';
+const codecOf = (input: ReadyInput): string => (input.format ?? defaultFormat).split('_')[0] ?? '';
 
 /** How a file of the format starts; raw samples start with anything. */
-const beginnings: Record<string, RegExp> = { mp3: /^(ID3|\xff[\xe0-\xff])/, opus: /^OggS/ };
+const beginnings: Record<string, RegExp> = { mp3: /^(ID3|\xff[\xe0-\xff])/, opus: /^OggS/, wav: /^RIFF/ };
 
-const begins = (bytes: Uint8Array, input: GenerationInput): boolean =>
+const begins = (bytes: Uint8Array, input: ReadyInput): boolean =>
   (beginnings[codecOf(input)] ?? /^./s).test(Buffer.from(bytes.subarray(0, 4)).toString('latin1'));
 
 export type Spoken = { bytes: Uint8Array; contentType: string | null; characterCost: string | null };
 
+/**
+ * The header counts credits. A fast model costs half a one a character, which its price knows already; a dear voice
+ * costs more than one, which only the header tells.
+ */
+const count = ({ characterCost }: Spoken, { api }: Model, input: ReadyInput): Partial<Usage> => {
+  if (api === 'sound_generation') return { seconds: input.durationSeconds };
+  const credits = Number(characterCost ?? Number.NaN);
+  const { length } = input.prompt ?? '';
+  return { characters: Number.isFinite(credits) ? Math.max(credits, length) : length };
+};
+
 /** @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert, the header of its request-stitching page (2026-11-21) */
-export const toOutcome = (spoken: Spoken, input: GenerationInput): Outcome => {
+export const toOutcome = (spoken: Spoken, model: Model, input: ReadyInput): Outcome => {
   if (!/^(audio\/|application\/octet-stream)/.test(spoken.contentType ?? '')) throw badResponse('not audio');
   if (!begins(spoken.bytes, input)) throw badResponse('not the audio format asked for');
-  const characters = spoken.characterCost === null ? Number.NaN : Number(spoken.characterCost);
   return {
     state: 'succeeded',
     outputs: [
       { kind: 'bytes', bytes: spoken.bytes, contentType: contentTypes[codecOf(input)] ?? 'application/octet-stream' },
     ],
-    usage: { ...noUsage, characters: Number.isFinite(characters) ? characters : (input.prompt ?? '').length },
+    usage: { ...noUsage, ...count(spoken, model, input) },
     warnings: [],
   };
+};
+
+/** @see https://elevenlabs.io/docs/api-reference/models/list (2026-11-21) */
+const modelsSchema = z.array(z.object({ modelId: z.string().min(1) }));
+
+export const checkModels = (body: unknown): void => {
+  if (!modelsSchema.safeParse(body).success) throw badResponse('not a list of models');
 };
 
 /** Their own errors, or FastAPI's list of wrong fields. @see https://elevenlabs.io/docs/resources/error-messages (2026-11-21) */

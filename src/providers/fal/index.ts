@@ -1,17 +1,21 @@
-import type { Call, Outcome, Provider } from '../provider';
+import type { Call, Media, Outcome, Provider, ReadyInput } from '../provider';
 import { converse, type Conversation } from '../refusal';
 import type { Line, Purpose, Transport } from '../transport';
 import { models } from './models';
 import {
   endpointOf,
+  isOwnNotFound,
+  isTooLarge,
   readRefusal,
   redirectHosts,
   toAccepted,
   toCancellation,
+  toDelivery,
   toFailure,
   toLook,
   toResult,
   toSubmission,
+  toUploaded,
 } from './wire';
 
 /**
@@ -26,6 +30,9 @@ const neverRetried =
     return response;
   };
 
+const probedEndpoint = 'fal-ai/fast-sdxl';
+const nobodysRequest = '00000000-0000-0000-0000-000000000000';
+
 const loadSdk = () => import('@fal-ai/client');
 
 const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conversation) =>
@@ -33,7 +40,19 @@ const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conve
     credentials: call.credential.secret,
     fetch: neverRetried(line),
     suppressLocalCredentialsWarning: true,
-  }).queue;
+  });
+
+const toBlob = ({ bytes, contentType }: Media): Blob => new Blob([new Uint8Array(bytes)], { type: contentType });
+
+/** A day is more than any request waits. */
+const uploadLifecycle = { expiresIn: '1d' } as const;
+
+const mapMedia = async (input: ReadyInput, bring: (media: Media) => Promise<Media>): Promise<ReadyInput> => ({
+  ...input,
+  image: input.image && (await bring(input.image)),
+  lastFrame: input.lastFrame && (await bring(input.lastFrame)),
+  referenceImages: await Promise.all(input.referenceImages.map(bring)),
+});
 
 /** Failed work is told by the refusal of its result. */
 const fetchResult = async (conversation: Conversation, fetchData: () => Promise<unknown>, lookError: string | null) => {
@@ -51,8 +70,8 @@ export const createFal = (transport: Transport): Provider => {
   const begin = async (call: Call, purpose: Purpose, hidden: Conversation['hidden'] = []) => {
     const sdk = await loadSdk(); // before the deadline starts
     const line = transport.open(call, purpose, redirectHosts(call.credential.baseUrl));
-    const conversation: Conversation = { call, purpose, line, readRefusal, hidden };
-    return { conversation, queue: connect(sdk, conversation) };
+    const conversation = { call, purpose, line, readRefusal, hidden };
+    return { conversation, ...connect(sdk, conversation) };
   };
 
   return {
@@ -63,16 +82,21 @@ export const createFal = (transport: Transport): Provider => {
       await loadSdk();
     },
 
+    async stage(_model, input, call) {
+      const bring = async (media: Media): Promise<Media> => {
+        if (!isTooLarge(media)) return media;
+        const { conversation, storage } = await begin(call, 'stage');
+        const url = await converse(conversation, () => storage.upload(toBlob(media), { lifecycle: uploadLifecycle }));
+        return toUploaded(url, media);
+      };
+      return mapMedia(input, bring);
+    },
+
     async submit(model, input, call) {
       const submission = toSubmission(model, input);
-      const { conversation, queue } = await begin(call, 'submit', [input.prompt]);
-      const body = await converse(conversation, () =>
-        queue.submit(submission.endpoint, {
-          input: submission.input,
-          // Else fal itself runs the work up to ten more times.
-          headers: { 'x-fal-no-retry': '1' },
-        }),
-      );
+      const { conversation, queue } = await begin(call, 'submit', [input.prompt, input.negativePrompt]);
+      const order = { input: submission.input, ...toDelivery(call) };
+      const body = await converse(conversation, () => queue.submit(submission.endpoint, order));
       return toAccepted(body, submission, input);
     },
 
@@ -81,8 +105,8 @@ export const createFal = (transport: Transport): Provider => {
       const endpoint = endpointOf(model, operation);
       const requestId = operation.id;
       const seen = toLook(await converse(conversation, () => queue.status(endpoint, { requestId, logs: false })));
-      if (seen.state === 'pending') return { state: 'pending', operation, progress: seen.progress };
-      if (seen.state === 'canceled') return { state: 'canceled' };
+      if (seen.state === 'pending') return { ...seen, operation };
+      if (seen.state === 'canceled') return seen;
       const fetchData = async (): Promise<unknown> => (await queue.result(endpoint, { requestId })).data;
       const result = await fetchResult(conversation, fetchData, seen.error);
       return result.failure ?? toResult(model, operation, result.data);
@@ -96,6 +120,17 @@ export const createFal = (transport: Transport): Provider => {
         if (conversation.line.answer()?.status !== 400) throw error;
       }
       return toCancellation(conversation.line.answer()?.status ?? 0);
+    },
+
+    /** No free look at the account itself: of a request that cannot exist, 404 is what only a valid key gets to hear. */
+    async probe(call) {
+      const { conversation, queue } = await begin(call, 'probe');
+      try {
+        await converse(conversation, () => queue.status(probedEndpoint, { requestId: nobodysRequest }));
+      } catch (error) {
+        if (!isOwnNotFound(conversation.line.answer())) throw error;
+      }
+      return { model: null };
     },
   };
 };

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { noUsage, type GenerationInput } from '../../domain/generation';
+import type { FailureCode } from '../../domain/failure';
+import { noUsage } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Operation, Outcome } from '../provider';
+import type { Call, Media, Operation, Outcome, ReadyInput } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
 import { toDataUri, withoutNulls } from '../request-values';
 import { scrub } from '../scrub';
@@ -9,10 +10,25 @@ import type { Answer, Purpose } from '../transport';
 
 export type Submission = { endpoint: string; input: Record<string, unknown> };
 
-const toVideoInput = (input: GenerationInput): Record<string, unknown> =>
+/** Larger ones are brought to fal's storage first; no limit of a request's body is documented. */
+const longestInline = 4_000_000;
+
+export const isTooLarge = ({ bytes }: Media): boolean => bytes.byteLength > longestInline;
+
+const toUrl = (media: Media): string => media.uri ?? toDataUri(media);
+const toUrlOrNull = (media: Media | null): string | null => media && toUrl(media);
+
+/** The first frame's field has another name where there is a last one. */
+const toFrames = ({ image, lastFrame }: ReadyInput) =>
+  lastFrame === null
+    ? { image_url: toUrlOrNull(image) }
+    : { first_frame_url: toUrlOrNull(image), last_frame_url: toUrl(lastFrame) };
+
+const toVideoInput = (input: ReadyInput): Record<string, unknown> =>
   withoutNulls({
     prompt: input.prompt ?? '',
-    image_url: input.image === null ? null : toDataUri(input.image),
+    ...toFrames(input),
+    image_urls: input.referenceImages.length === 0 ? null : input.referenceImages.map(toUrl),
     aspect_ratio: input.aspectRatio,
     duration: input.durationSeconds === null ? null : `${input.durationSeconds}s`,
     resolution: input.resolution,
@@ -27,29 +43,52 @@ const toImageSize = (size: string): { width: number; height: number } => {
 };
 
 /** The same wish has two names: `output_format` in flux, `format` in fast-sdxl. */
-const toImageInput = (model: Model, input: GenerationInput): Record<string, unknown> =>
+const toImageInput = (model: Model, input: ReadyInput): Record<string, unknown> =>
   withoutNulls({
     prompt: input.prompt ?? '',
     negative_prompt: input.negativePrompt,
+    image_url: toUrlOrNull(input.image),
     image_size: input.size === null ? null : toImageSize(input.size),
+    aspect_ratio: input.aspectRatio,
     num_images: input.count,
     seed: input.seed,
-    [model.providerModel === 'fal-ai/fast-sdxl' ? 'format' : 'output_format']: input.format,
+    [model.api === 'sdxl' ? 'format' : 'output_format']: input.format,
   });
 
-export const toSubmission = (model: Model, input: GenerationInput): Submission =>
+const toVideoEndpoint = ({ providerModel, api }: Model, { image, lastFrame }: ReadyInput): string => {
+  if (api === 'veo-references' || image === null) return providerModel;
+  return `${providerModel}/${lastFrame === null ? 'image-to-video' : 'first-last-frame-to-video'}`;
+};
+
+export const toSubmission = (model: Model, input: ReadyInput): Submission =>
   model.medium === 'video'
-    ? {
-        endpoint: input.image === null ? model.providerModel : `${model.providerModel}/image-to-video`,
-        input: toVideoInput(input),
-      }
+    ? { endpoint: toVideoEndpoint(model, input), input: toVideoInput(input) }
     : { endpoint: model.providerModel, input: toImageInput(model, input) };
+
+/** Else fal itself runs the work up to ten more times. */
+const runOnce = { 'x-fal-no-retry': '1' };
+
+/** A week: an outage of ours must not outlast the result. */
+export const toDelivery = ({ webhookUrl, priority }: Call) => ({
+  headers: runOnce,
+  storageSettings: { expiresIn: '7d' as const },
+  priority: priority === 'low' ? ('low' as const) : ('normal' as const),
+  ...(webhookUrl !== undefined && { webhookUrl }),
+});
+
+const fileUrlSchema = z.url();
+
+export const toUploaded = (url: unknown, media: Media): Media => {
+  const parsed = fileUrlSchema.safeParse(url);
+  if (!parsed.success) throw badResponse('no address of the upload');
+  return { ...media, uri: parsed.data };
+};
 
 /** @see https://fal.ai/docs/inference-api/queue/submit (2026-11-21) */
 const acceptedSchema = z.object({ request_id: z.string().min(1) });
 
 /** The result does not say how long a video is: what was asked for is kept with the handle. */
-export const toAccepted = (body: unknown, submission: Submission, input: GenerationInput): Outcome => {
+export const toAccepted = (body: unknown, submission: Submission, input: ReadyInput): Outcome => {
   const parsed = acceptedSchema.safeParse(body);
   if (!parsed.success) throw badResponse('no request_id');
   const operation: Operation = {
@@ -137,17 +176,38 @@ const errorSchema = z.object({
   error_type: z.string().nullish(),
 });
 
-type ErrorBody = { message: string; contentRejected: boolean };
+type ErrorBody = { message: string; verdict: FailureCode | undefined };
+
+/** Of the types of a model's error, those its status misleads about. Everything else is a wrong field. */
+const verdicts: Record<string, FailureCode> = {
+  content_policy_violation: 'provider_content_rejected',
+  no_media_generated: 'provider_failed',
+  downstream_service_error: 'provider_failed',
+  downstream_service_unavailable: 'provider_failed',
+  generation_timeout: 'provider_failed',
+  internal_server_error: 'provider_failed',
+};
 
 const readError = (text: string): ErrorBody | null => {
   const parsed = errorSchema.safeParse(readJson(text));
   if (!parsed.success) return null;
   const { detail } = parsed.data;
-  if (typeof detail === 'string') return { message: detail, contentRejected: false };
+  if (typeof detail === 'string') return { message: detail, verdict: undefined };
   return {
     message: detail.map((item) => item.msg ?? item.type ?? '').join('; '),
-    contentRejected: detail.some((item) => item.type === 'content_policy_violation'),
+    verdict: detail.map((item) => verdicts[item.type ?? '']).find((code) => code !== undefined),
   };
+};
+
+type Verdict = Partial<Pick<Refusal, 'code' | 'scope' | 'message'>>;
+
+/** The storage's own address is not fal's API: what it refuses says nothing about our key. */
+const uploadRefused: Verdict = { code: 'provider_server_error', scope: 'provider', message: 'the upload was refused' };
+
+const judge = (status: number, purpose: Purpose, error: ErrorBody | null): Verdict => {
+  if (error === null) return purpose === 'stage' ? uploadRefused : {};
+  if (error.verdict === 'provider_content_rejected') return { code: error.verdict };
+  return status === 403 && /balance|locked/i.test(error.message) ? { code: 'provider_insufficient_funds' } : {};
 };
 
 export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
@@ -157,11 +217,12 @@ export const readRefusal = (answer: Answer, purpose: Purpose): Refusal => {
     message: error?.message ?? null,
     notAccepted: error === null ? [] : [500, 503],
   });
-  if (error?.contentRejected === true) return { ...refusal, code: 'provider_content_rejected' };
-  if (answer.status === 403 && /balance|locked/i.test(error?.message ?? ''))
-    return { ...refusal, code: 'provider_insufficient_funds' };
-  return refusal;
+  return { ...refusal, ...judge(answer.status, purpose, error) };
 };
+
+/** A 404 with a body of fal's own, not of something in front of it. */
+export const isOwnNotFound = (answer: Answer | null): boolean =>
+  answer !== null && answer.status === 404 && readError(answer.text) !== null;
 
 /**
  * Does a refused result speak of the work, or of our access to it? 5xx do so only where the status said it failed:
@@ -176,13 +237,13 @@ const isVerdict = (status: number, lookError: string | null): boolean =>
  */
 export const toFailure = (answer: Answer, lookError: string | null): Outcome | null => {
   if (!isVerdict(answer.status, lookError)) return null;
-  const error = readError(answer.text) ?? {
+  const error: ErrorBody = readError(answer.text) ?? {
     message: lookError ?? 'the provider gave no reason',
-    contentRejected: false,
+    verdict: undefined,
   };
   const message = scrub(error.message);
-  if (error.contentRejected) return { state: 'failed', code: 'provider_content_rejected', message };
-  if (answer.status < 500) return { state: 'failed', code: 'caller_invalid_request', message };
+  if (error.verdict === 'provider_content_rejected' || answer.status < 500)
+    return { state: 'failed', code: error.verdict ?? 'caller_invalid_request', message };
   // "You are never charged for server errors": https://docs.fal.ai/documentation/model-apis/pricing
   return { state: 'failed', code: 'provider_failed', message, chargedUsd: '0' };
 };
@@ -191,12 +252,14 @@ export const toFailure = (answer: Answer, lookError: string | null): Outcome | n
 export const toCancellation = (status: number): 'confirmed' | 'requested' | 'too_late' =>
   status === 400 ? 'too_late' : status === 202 ? 'requested' : 'confirmed';
 
-const hostPrefixes: Record<string, string> = { 'rest.fal.ai': '/rest', 'api.fal.ai': '/platform' };
+const hostPrefixes: Record<string, string> = { 'queue.fal.run': '', 'rest.fal.ai': '/rest', 'api.fal.ai': '/platform' };
 
-/** fal's SDK has no base URL: its hosts become folders below ours. */
+/** fal's SDK has no base URL: its hosts become folders below ours. Where an upload goes is left as it was told. */
 export const redirectHosts =
   (baseUrl: string | null) =>
-  (url: URL): URL =>
-    baseUrl === null
+  (url: URL): URL => {
+    const prefix = hostPrefixes[url.hostname];
+    return baseUrl === null || prefix === undefined
       ? url
-      : new URL(`${baseUrl.replace(/\/$/, '')}${hostPrefixes[url.hostname] ?? ''}${url.pathname}${url.search}`);
+      : new URL(`${baseUrl.replace(/\/$/, '')}${prefix}${url.pathname}${url.search}`);
+  };

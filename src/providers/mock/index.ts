@@ -29,6 +29,8 @@ const send = (talk: Talk): Promise<unknown> =>
 
 const pathOf = (operation: Operation): string => `/v1/operations/${encodeURIComponent(operation.id)}`;
 
+const listPath = ({ trace }: Call): string => `/v1/operations?trace=${encodeURIComponent(trace)}`;
+
 export const createMock = (transport: Transport): Provider => {
   const talk = (call: Call, purpose: Purpose, path: string): Talk => ({
     call,
@@ -44,9 +46,13 @@ export const createMock = (transport: Transport): Provider => {
 
     async submit(model, input, call) {
       const body = toSubmission(model, input, call.trace);
-      const outcome = toOutcome(
-        await send({ ...talk(call, 'submit', '/v1/operations'), body, hidden: [input.prompt] }),
-      );
+      const hidden = [
+        input.prompt,
+        input.system,
+        input.negativePrompt,
+        ...input.messages.map(({ content }) => content),
+      ];
+      const outcome = toOutcome(await send({ ...talk(call, 'submit', '/v1/operations'), body, hidden }));
       if (outcome.state === 'succeeded')
         for (const output of outcome.outputs) if (output.kind === 'text') call.onText?.(output.text);
       return outcome;
@@ -61,7 +67,12 @@ export const createMock = (transport: Transport): Provider => {
     },
 
     async find(_model, _since, call) {
-      return toFound(await send(talk(call, 'find', `/v1/operations?trace=${encodeURIComponent(call.trace)}`)));
+      return toFound(await send(talk(call, 'find', listPath(call))));
+    },
+
+    async probe(call) {
+      toFound(await send(talk(call, 'probe', listPath(call))));
+      return { model: null };
     },
   };
 };

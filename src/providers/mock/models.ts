@@ -2,6 +2,11 @@ import type { Medium } from '../../domain/generation';
 import type { Capabilities, Model, Price } from '../../domain/model';
 
 const free = { source: 'the emulator, nothing is charged', readOn: '2026-11-21' };
+/** The emulator reads none of them; the numbers only keep bodies within reason. */
+const imageFiles = { types: ['image/png', 'image/jpeg', 'image/webp', 'image/gif'], maximumBytes: 10_000_000 };
+const videoFiles = { types: ['video/mp4', 'video/quicktime', 'video/webm'], maximumBytes: 20_000_000 };
+const referenceImages = { minimum: 0, maximum: 3, step: 1 };
+const share = { minimum: 0, maximum: 1 };
 const seed = { minimum: 0, maximum: 2_147_483_647, step: 1 };
 
 const mock = (medium: Medium, capabilities: Capabilities, price: Price): Model => ({
@@ -23,8 +28,12 @@ export const models: readonly Model[] = [
   mock(
     'video',
     {
-      from: ['text', 'image'],
+      from: ['text', 'image', 'video'],
       promptCharacters: 4_000,
+      imageFiles,
+      videoFiles,
+      lastFrame: true,
+      referenceImages,
       durationsSeconds: [4, 2, 6, 8, 10],
       aspectRatios: ['16:9', '9:16', '1:1'],
       resolutions: ['720p', '1080p'],
@@ -37,10 +46,12 @@ export const models: readonly Model[] = [
   mock(
     'image',
     {
-      from: ['text'],
+      from: ['text', 'image'],
       promptCharacters: 4_000,
+      imageFiles,
+      referenceImages,
       sizes: ['1024x1024', '1536x1024', '1024x1536'],
-      images: { minimum: 1, maximum: 4, step: 1 },
+      count: { minimum: 1, maximum: 4, step: 1 },
       seed,
       negativePrompt: true,
     },
@@ -48,14 +59,30 @@ export const models: readonly Model[] = [
   ),
   mock(
     'speech',
-    { from: ['text'], promptCharacters: 10_000, voices: 'any', formats: ['mp3_44100_128'], seed },
+    {
+      from: ['text'],
+      promptCharacters: 10_000,
+      voices: 'any',
+      voiceSettings: {
+        stability: share,
+        similarityBoost: share,
+        style: share,
+        useSpeakerBoost: true,
+        speed: { minimum: 0.7, maximum: 1.2 },
+      },
+      formats: ['mp3_44100_128'],
+      seed,
+    },
     { ...free, per: 'thousandCharacters', rates: [{ usd: '0' }] },
   ),
   mock(
     'text',
     {
-      from: ['text'],
-      promptCharacters: 100_000,
+      from: ['text', 'image', 'video'],
+      promptCharacters: 10_000,
+      imageFiles,
+      videoFiles,
+      referenceImages,
       messages: true,
       jsonSchema: true,
       maxTokens: { minimum: 1, maximum: 4_096, step: 1 },

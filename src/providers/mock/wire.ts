@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { FailureCode } from '../../domain/failure';
-import { noUsage, type GenerationInput } from '../../domain/generation';
+import { noUsage } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Operation, Outcome, Output } from '../provider';
+import type { Media, Operation, Outcome, Output, ReadyInput } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
 import { toDataUri, withoutNulls } from '../request-values';
 import { scrub } from '../scrub';
@@ -10,25 +10,38 @@ import type { Answer, Purpose } from '../transport';
 
 /** The mock provider's documentation is this folder and the emulator's mock; agreed on 2026-11-21. */
 
-const lastMessage = (input: GenerationInput): string => input.messages.at(-1)?.content ?? '';
+/** Mock wants words, also where others make do with an image. */
+const toPrompt = ({ prompt, messages }: ReadyInput): string => prompt || messages.at(-1)?.content || 'without words';
+
+const toDataUriOrNull = (media: Media | null): string | null => media && toDataUri(media);
+
+const toSides = ({ size }: ReadyInput) => {
+  const [width = null, height = null] = (size?.split('x') ?? []).map(Number);
+  return { width, height };
+};
 
 /** `POST /v1/operations`. The trace is what `GET /v1/operations?trace=` finds it by. */
-export const toSubmission = (model: Model, input: GenerationInput, trace: string) => ({
+export const toSubmission = (model: Model, input: ReadyInput, trace: string) => ({
   model: model.providerModel,
-  prompt: input.prompt ?? lastMessage(input),
+  prompt: toPrompt(input),
   trace,
   input: withoutNulls({
+    task: input.task,
     negativePrompt: input.negativePrompt,
-    image: input.image === null ? null : toDataUri(input.image),
+    image: toDataUriOrNull(input.image),
+    lastFrame: toDataUriOrNull(input.lastFrame),
+    referenceImages: input.referenceImages.length === 0 ? null : input.referenceImages.map(toDataUri),
+    video: toDataUriOrNull(input.video),
     durationSeconds: input.durationSeconds,
     aspectRatio: input.aspectRatio,
     resolution: input.resolution,
-    size: input.size,
+    ...toSides(input),
     quality: input.quality,
     count: input.count,
     audio: input.audio,
     seed: input.seed,
     voice: input.voice,
+    voiceSettings: input.voiceSettings === null ? null : withoutNulls(input.voiceSettings),
     format: input.format,
     system: input.system,
     messages: input.messages.length === 0 ? null : input.messages,

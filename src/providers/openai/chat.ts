@@ -1,23 +1,23 @@
 import type OpenAI from 'openai';
 import { z } from 'zod';
-import { noUsage, type GenerationInput } from '../../domain/generation';
+import { noUsage } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Outcome } from '../provider';
+import type { Outcome, ReadyInput } from '../provider';
 import { badResponse } from '../refusal';
 import { toDataUri, withoutNulls } from '../request-values';
 
 type ChatRequest = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
 type ChatMessage = OpenAI.Chat.ChatCompletionMessageParam;
 
-const toUserMessage = (input: GenerationInput): ChatMessage[] => {
-  if (input.prompt === null && input.image === null) return [];
-  const text = input.prompt ?? '';
-  if (input.image === null) return [{ role: 'user', content: text }];
-  const image = { type: 'image_url', image_url: { url: toDataUri(input.image) } } as const;
-  return [{ role: 'user', content: text === '' ? [image] : [{ type: 'text', text }, image] }];
+const toUserMessage = (input: ReadyInput): ChatMessage[] => {
+  const images = [...(input.image === null ? [] : [input.image]), ...input.referenceImages];
+  if (images.length === 0) return input.prompt === null ? [] : [{ role: 'user', content: input.prompt }];
+  const text = input.prompt === null || input.prompt === '' ? [] : [{ type: 'text', text: input.prompt } as const];
+  const pictures = images.map((media) => ({ type: 'image_url', image_url: { url: toDataUri(media) } }) as const);
+  return [{ role: 'user', content: [...text, ...pictures] }];
 };
 
-const toMessages = (input: GenerationInput): ChatMessage[] => [
+const toMessages = (input: ReadyInput): ChatMessage[] => [
   ...(input.system === null ? [] : [{ role: 'system', content: input.system } as const]),
   ...input.messages,
   ...toUserMessage(input),
@@ -29,7 +29,8 @@ const toResponseFormat = (schema: Record<string, unknown>): NonNullable<ChatRequ
   json_schema: { name: 'answer', schema, strict: true },
 });
 
-export const toChatRequest = (model: Model, input: GenerationInput): ChatRequest =>
+/** No metadata: OpenAI takes it only together with `store`, which keeps the caller's text there. */
+export const toChatRequest = (model: Model, input: ReadyInput): ChatRequest =>
   withoutNulls({
     model: model.providerModel,
     messages: toMessages(input),

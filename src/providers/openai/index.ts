@@ -1,55 +1,133 @@
-import type { GenerationInput } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Call, Outcome, Provider } from '../provider';
+import type { Call, Outcome, Provider, ReadyInput } from '../provider';
 import { converse, type Conversation } from '../refusal';
-import type { Transport } from '../transport';
+import type { Purpose, Transport } from '../transport';
+import { collectChat, toChatOutcome, toChatRequest } from './chat';
+import { toConnection, type Connection } from './gateway';
+import { toEditRequest, toImageOutcome, toImageRequest } from './images';
 import { models } from './models';
-import { collectChat, readRefusal, toChatOutcome, toChatRequest, toImageOutcome, toImageRequest } from './wire';
+import { collectResponse, toResponseCancellation, toResponseOutcome, toResponseRequest } from './responses';
+import { toSpeechOutcome, toSpeechRequest } from './speech';
+import { toVideoOutcome, toVideoRequest } from './videos';
+import { checkModel, readRefusal } from './wire';
 
-const defaultBaseUrl = 'https://api.openai.com/v1';
+const probedModel = 'gpt-4o-mini';
 
 const loadSdk = () => import('openai');
 
-const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conversation) =>
+const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conversation, connection: Connection) =>
   new sdk.default({
-    apiKey: call.credential.secret,
+    apiKey: connection.key,
     // Named, or the SDK reads them from the environment.
-    baseURL: call.credential.baseUrl ?? defaultBaseUrl,
+    baseURL: connection.baseUrl,
     organization: null,
     project: null,
-    fetch: line.fetch,
+    defaultHeaders: connection.headers,
+    // With `Response` at hand the SDK need not try a request to learn whether forms can be sent.
+    fetch: Object.assign(line.fetch.bind(null), { Response }),
     maxRetries: 0,
     timeout: call.deadlineMs * 2, // ours comes first
     logLevel: 'off',
   });
 
-type Work = { openai: ReturnType<typeof connect>; model: Model; input: GenerationInput };
-
-const drawImages = async ({ openai, model, input }: Work): Promise<Outcome> =>
-  toImageOutcome(await openai.images.generate(toImageRequest(model, input)), input);
-
-const writeText = async ({ openai, model, input }: Work, onText: Call['onText']): Promise<Outcome> => {
-  const body = toChatRequest(model, input);
-  if (onText === undefined) return toChatOutcome(await openai.chat.completions.create(body));
-  const stream = { stream: true, stream_options: { include_usage: true } } as const;
-  return collectChat(await openai.chat.completions.create({ ...body, ...stream }), onText);
+type Work = {
+  openai: ReturnType<typeof connect>;
+  connection: Connection;
+  /** Under the name it has where the request goes. */
+  model: Model;
+  input: ReadyInput;
+  call: Call;
 };
 
-/** Synchronous: the answer is the result, so there is nothing to check, cancel or find. */
-export const createOpenai = (transport: Transport): Provider => ({
-  id: 'openai',
-  models,
+const drawImages = async ({ openai, connection, model, input }: Work): Promise<Outcome> => {
+  const edit = toEditRequest(model, input);
+  const body = { ...toImageRequest(model, input), ...connection.body };
+  // `never`: the SDK's type of a file differs between its two module formats.
+  const drawing = edit === null ? openai.images.generate(body) : openai.images.edit(edit as never);
+  return toImageOutcome(await drawing, input);
+};
 
-  async prepare() {
-    await loadSdk();
-  },
+const writeChat = async ({ openai, connection, model, input, call }: Work): Promise<Outcome> => {
+  const body = { ...toChatRequest(model, input), ...connection.body };
+  if (call.onText === undefined) return toChatOutcome(await openai.chat.completions.create(body));
+  const stream = { stream: true, stream_options: { include_usage: true } } as const;
+  return collectChat(await openai.chat.completions.create({ ...body, ...stream }), call.onText);
+};
 
-  async submit(model, input, call) {
+const writeResponse = async ({ openai, connection, model, input, call }: Work): Promise<Outcome> => {
+  const { onText, trace } = call;
+  const isBackground = onText === undefined && connection.isDirect;
+  const body = { ...toResponseRequest(model, input, { isBackground, trace }), ...connection.body };
+  if (onText === undefined) return toResponseOutcome(await openai.responses.create({ ...body, stream: false }));
+  return collectResponse(await openai.responses.create({ ...body, stream: true }), onText);
+};
+
+const speak = async ({ openai, connection, model, input }: Work): Promise<Outcome> => {
+  const answer = await openai.audio.speech.create({ ...toSpeechRequest(model, input), ...connection.body });
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  return toSpeechOutcome({ bytes, contentType: answer.headers.get('content-type') }, input);
+};
+
+const shootVideo = async ({ openai, connection, model, input }: Work): Promise<Outcome> =>
+  toVideoOutcome(await openai.videos.create(toVideoRequest(model, input) as never), connection.baseUrl);
+
+const works: Record<string, (work: Work) => Promise<Outcome>> = {
+  images: drawImages,
+  chat: writeChat,
+  responses: writeResponse,
+  speech: speak,
+  videos: shootVideo,
+};
+
+/** Most of it is synchronous: the answer is the result. Responses in the background and videos are looked at. */
+export const createOpenai = (transport: Transport): Provider => {
+  const begin = async (call: Call, purpose: Purpose, hidden: Conversation['hidden'] = []) => {
     const sdk = await loadSdk(); // before the deadline starts
-    const line = transport.open(call, 'submit');
-    const hidden = [input.prompt, input.system];
-    const conversation: Conversation = { call, purpose: 'submit', line, readRefusal, hidden };
-    const work = { openai: connect(sdk, conversation), model, input };
-    return converse(conversation, () => (model.medium === 'image' ? drawImages(work) : writeText(work, call.onText)));
-  },
-});
+    const connection = toConnection(call);
+    const conversation: Conversation = {
+      call,
+      purpose,
+      line: transport.open(call, purpose),
+      readRefusal,
+      hidden: [...hidden, call.credential.gateway?.key ?? null],
+    };
+    return { conversation, connection, openai: connect(sdk, conversation, connection) };
+  };
+
+  return {
+    id: 'openai',
+    models,
+
+    async prepare() {
+      await loadSdk();
+    },
+
+    async submit(model, input, call) {
+      const hidden = [input.prompt, input.system, ...input.messages.map(({ content }) => content)];
+      const { conversation, connection, openai } = await begin(call, 'submit', hidden);
+      const named = { ...model, providerModel: `${connection.modelPrefix}${model.providerModel}` };
+      const work = works[model.api ?? ''] ?? writeChat;
+      return converse(conversation, () => work({ openai, connection, model: named, input, call }));
+    },
+
+    async check(model, operation, call) {
+      const { conversation, connection, openai } = await begin(call, 'check');
+      return model.api === 'videos'
+        ? toVideoOutcome(await converse(conversation, () => openai.videos.retrieve(operation.id)), connection.baseUrl)
+        : toResponseOutcome(await converse(conversation, () => openai.responses.retrieve(operation.id)));
+    },
+
+    async cancel(model, operation, call) {
+      if (model.api === 'videos') return 'unable';
+      const { conversation, openai } = await begin(call, 'cancel');
+      return toResponseCancellation(await converse(conversation, () => openai.responses.cancel(operation.id)));
+    },
+
+    async probe(call) {
+      const { conversation, connection, openai } = await begin(call, 'probe');
+      const name = `${connection.modelPrefix}${probedModel}`;
+      checkModel(await converse(conversation, () => openai.models.retrieve(name)));
+      return { model: probedModel };
+    },
+  };
+};

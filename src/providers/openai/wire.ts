@@ -1,50 +1,12 @@
-import type OpenAI from 'openai';
 import { z } from 'zod';
-import { noUsage, type GenerationInput } from '../../domain/generation';
-import type { Model } from '../../domain/model';
-import type { Outcome } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
-import { withoutNulls } from '../request-values';
 import type { Answer, Purpose } from '../transport';
 
-export { collectChat, toChatOutcome, toChatRequest } from './chat';
+/** @see https://platform.openai.com/docs/api-reference/models/object (2026-11-21) */
+const modelSchema = z.object({ id: z.string().min(1) });
 
-type ImageRequest = OpenAI.Images.ImageGenerateParamsNonStreaming;
-
-export const toImageRequest = (model: Model, input: GenerationInput): ImageRequest =>
-  // Our sizes, qualities and formats are strings; the catalogue holds them to what the SDK's types list.
-  withoutNulls({
-    model: model.providerModel,
-    prompt: input.prompt ?? '',
-    n: input.count,
-    size: input.size,
-    quality: input.quality,
-    output_format: input.format,
-  }) as ImageRequest;
-
-/** @see https://platform.openai.com/docs/api-reference/images/object (2026-11-21) */
-const imagesSchema = z.object({
-  data: z.array(z.object({ b64_json: z.string().min(1) })).min(1),
-  output_format: z.string().nullish(),
-  usage: z.object({ input_tokens: z.number().nullish(), output_tokens: z.number().nullish() }).nullish(),
-});
-
-export const toImageOutcome = (body: unknown, input: GenerationInput): Outcome => {
-  const parsed = imagesSchema.safeParse(body);
-  if (!parsed.success) throw badResponse('no images');
-  const { data, output_format: format, usage } = parsed.data;
-  const contentType = `image/${format ?? input.format ?? 'png'}`;
-  return {
-    state: 'succeeded',
-    outputs: data.map((image) => ({ kind: 'bytes', bytes: Buffer.from(image.b64_json, 'base64'), contentType })),
-    usage: {
-      ...noUsage,
-      inputTokens: usage?.input_tokens ?? null,
-      outputTokens: usage?.output_tokens ?? null,
-      images: data.length,
-    },
-    warnings: [],
-  };
+export const checkModel = (body: unknown): void => {
+  if (!modelSchema.safeParse(body).success) throw badResponse('not a model');
 };
 
 /** @see https://platform.openai.com/docs/guides/error-codes (2026-11-21) */

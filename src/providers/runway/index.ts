@@ -1,8 +1,18 @@
-import type { Call, Provider } from '../provider';
+import type { Call, Media, Provider } from '../provider';
 import { converse, type Conversation } from '../refusal';
 import type { Purpose, Transport } from '../transport';
 import { models } from './models';
-import { readRefusal, toAccepted, toOutcome, toSubmission } from './wire';
+import {
+  checkOrganization,
+  isTooLarge,
+  readRefusal,
+  toAccepted,
+  toFile,
+  toOutcome,
+  toSubmission,
+  toUploaded,
+  type Submission,
+} from './wire';
 
 const defaultBaseUrl = 'https://api.dev.runwayml.com';
 
@@ -17,6 +27,24 @@ const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conve
     timeout: call.deadlineMs * 2, // ours comes first and covers the body
     logLevel: 'off',
   });
+
+type Runway = ReturnType<typeof connect>;
+
+// `await`: the SDK's own promise is one that can also wait for the task.
+const create = async (runway: Runway, { kind, body }: Submission): Promise<unknown> => {
+  switch (kind) {
+    case 'text_to_video':
+      return await runway.textToVideo.create(body);
+    case 'image_to_video':
+      return await runway.imageToVideo.create(body);
+    case 'text_to_image':
+      return await runway.textToImage.create(body);
+    case 'text_to_speech':
+      return await runway.textToSpeech.create(body);
+    case 'sound_effect':
+      return await runway.soundEffect.create(body);
+  }
+};
 
 export const createRunway = (transport: Transport): Provider => {
   const begin = async (call: Call, purpose: Purpose, hidden: Conversation['hidden'] = []) => {
@@ -33,15 +61,26 @@ export const createRunway = (transport: Transport): Provider => {
       await loadSdk();
     },
 
+    /** Larger images than a data URI may hold are uploaded: an intent at Runway, then a form to where it says. */
+    async stage(_model, input, call) {
+      const bring = async (media: Media): Promise<Media> => {
+        if (!isTooLarge(media)) return media;
+        const { conversation, runway } = await begin(call, 'stage');
+        const upload = () => runway.uploads.createEphemeral({ file: toFile(media) });
+        return toUploaded(await converse(conversation, upload), media);
+      };
+      return {
+        ...input,
+        image: input.image && (await bring(input.image)),
+        lastFrame: input.lastFrame && (await bring(input.lastFrame)),
+        referenceImages: await Promise.all(input.referenceImages.map(bring)),
+      };
+    },
+
     async submit(model, input, call) {
       const submission = toSubmission(model, input);
-      const { conversation, runway } = await begin(call, 'submit', [input.prompt]);
-      const body = await converse(conversation, async () =>
-        submission.kind === 'text'
-          ? runway.textToVideo.create(submission.body)
-          : runway.imageToVideo.create(submission.body),
-      );
-      return toAccepted(body, input);
+      const { conversation, runway } = await begin(call, 'submit', [input.prompt, input.negativePrompt]);
+      return toAccepted(await converse(conversation, () => create(runway, submission)), model, input);
     },
 
     async check(_model, operation, call) {
@@ -60,6 +99,12 @@ export const createRunway = (transport: Transport): Provider => {
       if (outcome.state !== 'pending') return 'too_late';
       await converse(conversation, () => runway.tasks.delete(operation.id));
       return 'confirmed';
+    },
+
+    async probe(call) {
+      const { conversation, runway } = await begin(call, 'probe');
+      checkOrganization(await converse(conversation, async () => runway.organization.retrieve()));
+      return { model: null };
     },
   };
 };

@@ -1,6 +1,7 @@
 import { readRefusal, toOutcome } from '../../../src/providers/elevenlabs/wire';
-import { makeInput, thrownBy } from '../../support/provider-calls';
+import { makeReadyInput, modelOf, thrownBy } from '../../support/provider-calls';
 
+const speech = modelOf('elevenlabs/eleven_flash_v2_5');
 const refused = (status: number, body: unknown) => ({ status, headers: {}, text: JSON.stringify(body) });
 const detail = (status: string) => ({ detail: { status, message: 'm' } });
 
@@ -27,8 +28,27 @@ test.each([
   ['audio/mpeg', new Uint8Array(Buffer.from('{}'))],
   [null, new Uint8Array(5)],
 ])('does not take %s for speech', (contentType, bytes) => {
-  expect(thrownBy(() => toOutcome({ bytes, contentType, characterCost: null }, makeInput()))).toMatchObject({
+  expect(
+    thrownBy(() => toOutcome({ bytes, contentType, characterCost: null }, speech, makeReadyInput())),
+  ).toMatchObject({
     code: 'provider_bad_response',
     accepted: 'unknown',
+  });
+});
+
+test.each([
+  ['as many as the text has', null, 25],
+  ['fewer: a fast model, whose price knows it', '13', 25],
+  ['more: a dear voice', '50', 50],
+])('counts the characters of %s', (_case, characterCost, characters) => {
+  const spoken = { bytes: new Uint8Array(Buffer.from('ID3')), contentType: 'audio/mpeg', characterCost };
+  expect(toOutcome(spoken, speech, makeReadyInput())).toMatchObject({ usage: { characters, seconds: null } });
+});
+
+test('counts the seconds of a sound', () => {
+  const spoken = { bytes: new Uint8Array(Buffer.from('ID3')), contentType: 'audio/mpeg', characterCost: '200' };
+  const sound = modelOf('elevenlabs/eleven_text_to_sound_v2');
+  expect(toOutcome(spoken, sound, makeReadyInput({ durationSeconds: 2 }))).toMatchObject({
+    usage: { characters: null, seconds: 2 },
   });
 });

@@ -56,6 +56,19 @@ test('takes a refused result for failed work only where it speaks of the work', 
   expect(toFailure(answer(429, { detail: 'slow' }), 'boom')).toBeNull();
 });
 
+test.each([
+  ['no_media_generated', 'provider_failed'],
+  ['downstream_service_error', 'provider_failed'],
+  ['image_too_large', 'caller_invalid_request'],
+])('reads a result refused for %s as %s', (type, code) => {
+  expect(toFailure(answer(422, { detail: [{ msg: 'm', type }] }), null)).toMatchObject({ state: 'failed', code });
+});
+
+test('leaves an address of somebody else as it is', () => {
+  const url = 'https://v3.fal.media/files/a?signature=s';
+  expect(redirectHosts('http://e/fal')(new URL(url)).href).toBe(url);
+});
+
 test('withholds what the safety checker blackened', () => {
   const images = [{ url: 'https://x/1' }, { url: 'https://x/2' }];
   const model = modelOf('fal/flux/dev');

@@ -1,6 +1,6 @@
 import { createMock } from '../../../src/providers/mock';
 import { useRecordedProvider } from '../../support/golden';
-import { makeCall, makeInput, modelOf, secret } from '../../support/provider-calls';
+import { image, makeCall, makeReadyInput, modelOf, secret, tinyPng } from '../../support/provider-calls';
 import { json } from '../../support/recording-server';
 
 const current = useRecordedProvider(createMock);
@@ -8,7 +8,7 @@ const current = useRecordedProvider(createMock);
 test('submits with the trace the listing finds it by', async () => {
   current.server.answer(json({ id: 'op_1', status: 'running' }, 202));
   const call = makeCall(`${current.server.url}/mock`);
-  const outcome = await current.provider.submit(modelOf('mock/video'), makeInput({ durationSeconds: 4 }), call);
+  const outcome = await current.provider.submit(modelOf('mock/video'), makeReadyInput({ durationSeconds: 4 }), call);
   expect(outcome).toEqual({ state: 'pending', operation: { id: 'op_1' }, progress: 0 });
   expect(current.server.requests).toMatchObject([
     {
@@ -26,7 +26,7 @@ test('streams the text of a synchronous answer', async () => {
   );
   const deltas: string[] = [];
   const call = makeCall(current.server.url, { onText: (delta) => deltas.push(delta) });
-  const outcome = await current.provider.submit(modelOf('mock/text'), makeInput(), call);
+  const outcome = await current.provider.submit(modelOf('mock/text'), makeReadyInput(), call);
   expect(outcome).toMatchObject({
     state: 'succeeded',
     outputs: [{ kind: 'text', text: 'hello' }],
@@ -56,4 +56,46 @@ test('looks, cancels and finds', async () => {
     'GET /v1/operations?trace=gen_1%2Fattempt%2F1',
     'GET /v1/operations?trace=gen_1%2Fattempt%2F1',
   ]);
+});
+
+test('passes images, a video and the voice on', async () => {
+  current.server.answer(json({ id: 'op_1', status: 'running' }, 202));
+  const voiceSettings = { stability: 0.4, similarityBoost: null, style: null, useSpeakerBoost: null, speed: null };
+  const input = makeReadyInput({
+    prompt: null,
+    image,
+    lastFrame: image,
+    referenceImages: [image],
+    video: { bytes: Buffer.from('mp4'), contentType: 'video/mp4' },
+    size: '640x480',
+    voiceSettings,
+  });
+  await current.provider.submit(modelOf('mock/video'), input, makeCall(current.server.url));
+  const dataUri = `data:image/png;base64,${tinyPng}`;
+  expect(current.server.requests[0]?.body).toEqual({
+    model: 'video',
+    prompt: 'without words',
+    trace: 'gen_1/attempt/1',
+    input: {
+      image: dataUri,
+      lastFrame: dataUri,
+      referenceImages: [dataUri],
+      video: 'data:video/mp4;base64,bXA0',
+      width: 640,
+      height: 480,
+      count: 1,
+      voiceSettings: { stability: 0.4 },
+    },
+  });
+});
+
+test('tries a key on the listing', async () => {
+  const call = makeCall(current.server.url);
+  current.server.answer(json({ data: [] }));
+  expect(await current.provider.probe(call)).toEqual({ model: null });
+  expect(current.server.requests).toMatchObject([
+    { method: 'GET', path: '/v1/operations?trace=gen_1%2Fattempt%2F1', headers: { authorization: `Bearer ${secret}` } },
+  ]);
+  current.server.answer(json({ error: { code: 'unauthorized', message: 'm' } }, 401));
+  await expect(current.provider.probe(call)).rejects.toMatchObject({ code: 'provider_auth', scope: 'credential' });
 });

@@ -1,0 +1,53 @@
+import type { ActivitySettings, Dependencies } from './activities/dependencies';
+import type { ProcessConfig } from './config';
+import { createLogger, follow, poolSize } from './dependencies';
+import { createProviders } from './providers';
+import { createTransport } from './providers/transport';
+import type { Settings } from './settings';
+import { createFileBlobs } from './stores/blobs';
+import { connectDatabase } from './stores/database';
+import { connectTemporal } from './temporal';
+
+const toActivitySettings = (settings: Settings): ActivitySettings => {
+  const { polling, retry, ambiguity, submit, reconcile, prices, providers } = settings;
+  return {
+    pollScale: polling.scale,
+    retryOf: (provider) => providers[provider]?.retry ?? retry,
+    resubmitUpToUsd: ambiguity.resubmitUpToUsd,
+    submitTimeoutMs: ({ provider, synchronous, maximumSeconds }) =>
+      providers[provider]?.timeoutMs ?? (synchronous === true ? maximumSeconds * 1000 : submit.timeoutMs),
+    silentSeconds: reconcile.silentSeconds,
+    unknownPrices: prices.unknown,
+  };
+};
+
+/** What the activities run on, and how to let go of it. */
+export const createWorkerDependencies = (config: ProcessConfig) => {
+  const logger = createLogger(config);
+  const database = connectDatabase({ url: config.databaseUrl, poolSize: poolSize.worker });
+  const temporal = connectTemporal(config.temporal);
+  const transport = createTransport();
+  const live = follow(config, logger);
+  const dependencies: Dependencies = {
+    database,
+    blobs: createFileBlobs(config.storagePath),
+    providers: createProviders(transport),
+    get models() {
+      return live.models();
+    },
+    credentials: config.credentials,
+    download: transport.download,
+    get settings() {
+      return toActivitySettings(live.settings());
+    },
+    workflows: temporal,
+    clock: () => new Date(),
+    random: Math.random,
+    logger,
+  };
+  const close = async (): Promise<void> => {
+    live.close();
+    await Promise.allSettled([database.$disconnect(), temporal.close(), transport.close()]);
+  };
+  return { dependencies, temporal, close };
+};

@@ -1,0 +1,30 @@
+import path from 'node:path';
+import { NativeConnection } from '@temporalio/worker';
+import type { Dependencies } from '../../src/activities/dependencies';
+import { readProcessConfig } from '../../src/config';
+import { createWorkerDependencies } from '../../src/worker-dependencies';
+import { createWorkers } from '../../src/workers';
+import type { TestStack } from './stack';
+
+const workflowBundle = { codePath: path.join(__dirname, '..', '..', 'dist', 'workflow-bundle.js') };
+
+/** The worker of a stack that was started without one, in this process; the test may change what it runs on. */
+export const startOwnWorker = async (
+  system: TestStack,
+  change: (dependencies: Dependencies) => Partial<Dependencies>,
+): Promise<{ stop(): Promise<void> }> => {
+  const config = readProcessConfig(system.workerEnvironment);
+  const { dependencies, close } = createWorkerDependencies(config);
+  const connection = await NativeConnection.connect({ address: system.stack.temporalAddress ?? '' });
+  const changed = { ...dependencies, ...change(dependencies) };
+  const workers = await createWorkers(changed, { connection, namespace: 'default', workflowBundle });
+  const ended = Promise.all(workers.map((worker) => worker.run()));
+  return {
+    stop: async () => {
+      for (const worker of workers) worker.shutdown();
+      await ended;
+      await connection.close();
+      await close();
+    },
+  };
+};
