@@ -30,6 +30,9 @@ const toResource = (model: Model, { configured, clock }: ApiDependencies): objec
     weight: model.weight ?? 1,
     priority: model.priority ?? 100,
     automatic: model.automatic,
+    api: model.api ?? null,
+    synchronous: model.synchronous ?? false,
+    maximumSeconds: model.maximumSeconds,
     // a deprecated model still works
     available: status !== 'retired' && configured.has(model.provider) && model.enabled !== false,
   };

@@ -16,7 +16,7 @@ test('lists every model with price, capabilities and lifecycle', async () => {
   expect(Object.keys(veo ?? {}).sort()).toEqual(
     [
       ...['available', 'capabilities', 'family', 'id', 'lifecycle', 'medium', 'price', 'provider', 'providerModel'],
-      ...['automatic', 'priority', 'qualityTier', 'typicalSeconds', 'weight'],
+      ...['automatic', 'priority', 'qualityTier', 'typicalSeconds', 'weight', 'api', 'synchronous', 'maximumSeconds'],
     ].sort(),
   );
   expect(veo).toMatchObject({

@@ -17,7 +17,7 @@ describe('one generation of each medium', () => {
   const cases = [
     ['video', 'a red bicycle in the rain', 'video/mp4'],
     ['image', 'a red bicycle in the rain', /^image\//],
-    ['speech', 'The rain has stopped.', 'audio/mpeg'],
+    ['speech', 'The rain has stopped.', /^audio\//],
     ['text', 'Say something about rain.', /^text\/plain/],
   ] as const;
 
@@ -227,6 +227,7 @@ describe('cancel and deadline', () => {
     });
     const { id } = await system.submit({
       medium: 'speech',
+      model: 'elevenlabs/eleven_multilingual_v2',
       input: { prompt: 'Nobody will hear this.' },
       deadlineSeconds: 10,
     });

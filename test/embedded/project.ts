@@ -39,7 +39,8 @@ if (name === 'worker' && process.env.STAND_IN_CRASHES) {
 const port = name === 'api' ? Number(process.env.PORT) : name === 'emulator' ? Number(process.env.EMULATOR_PORT) : 0;
 const generation = (id, status) => ({
   id, status, phase: status === 'running' ? 'polling' : null, progress: null, attempts: [{ provider: 'runway' }, { provider: 'fal' }],
-  artifacts: [{ index: 0, contentType: 'image/png', url: '/v1/generations/' + id + '/artifacts/0' }], cost: { actualUsd: '0.05' },
+  artifacts: [{ index: 0, contentType: 'image/png', bytes: 9, url: '/v1/generations/' + id + '/artifacts/0' }], cost: { actualUsd: '0.05' },
+  createdAt: '2026-11-21T00:00:00Z', completedAt: '2026-11-21T00:00:01Z',
   error: status === 'failed' ? { code: 'provider_failed', message: 'it broke' } : null,
 });
 const answer = (method, url, body) => {
@@ -57,12 +58,19 @@ const server = createServer(async (request, response) => {
 server.listen(port, '127.0.0.1', () => process.send({ type: 'ready', port: server.address().port }));
 `;
 
+/** The providers' plain data, which the configuration is checked against. */
+const listRows = (): string[] =>
+  fs
+    .readdirSync(path.join(repository, 'src/providers'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /models\.ts$/.test(file))
+    .map((file) => `providers/${file.replace(/\.ts$/, '')}`);
+
 /** A project of its own: the real stack and mains, stand-ins for what the stack only keeps running. */
 export const makeProject = (folder: string): string => {
   const dist = path.join(folder, 'dist');
   compileFolder(path.join(repository, 'src/embedded'), path.join(dist, 'embedded'));
   compileFolder(path.join(repository, 'src/domain'), path.join(dist, 'domain'));
-  for (const name of ['config', 'main', 'demo'])
+  for (const name of ['config', 'settings', 'model-schema', 'main', 'demo', 'providers/catalogue', ...listRows()])
     compile(path.join(repository, `src/${name}.ts`), path.join(dist, `${name}.js`));
   fs.mkdirSync(path.join(dist, 'emulator'));
   for (const name of ['server.js', 'worker.js', 'emulator/main.js']) fs.writeFileSync(path.join(dist, name), standIn);

@@ -317,8 +317,8 @@ test('searches its models, without the deprecated ones once the lifecycle is str
     return names;
   };
   expect(await search({ per_page: 3 })).toEqual(expect.arrayContaining([old, llama, oss, schnell, sdxl, flux2, klein]));
-  expect(await search({ search: 'flux-2' })).toEqual([flux2, klein]);
-  expect(await search({ task: 'Text-to-Image' })).toHaveLength(4);
+  expect(await search({ search: 'flux-2' })).toEqual([flux2, klein, '@cf/black-forest-labs/flux-2-klein-9b']);
+  expect(await search({ task: 'Text-to-Image' })).toHaveLength(5);
   await current().set({ strictLifecycle: true });
   expect(await search({})).not.toContain(old);
   expect(await errorOf(await run(old, question))).toMatchObject({

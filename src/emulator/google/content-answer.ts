@@ -145,8 +145,8 @@ export const replyTo = (asked: Asked): Reply => {
   return { candidates, isBlocked: false, isImage, usage };
 };
 
-export const priceOf = ({ text, image }: GoogleModel, { usage, isBlocked }: Reply): number => {
-  if (image !== undefined) return isBlocked ? 0 : image.priceUsd;
+export const priceOf = ({ text, image }: GoogleModel, { usage, isBlocked }: Reply, imageSize = '1K'): number => {
+  if (image !== undefined) return isBlocked ? 0 : (image.sizes[imageSize] ?? 0);
   const [input, output] = text?.rates ?? [0, 0];
   const written = (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0);
   return (usage.promptTokenCount * input + written * output) / 1e6;

@@ -104,9 +104,9 @@ const checkImage = ({ config, model }: Draft): string | undefined => {
   const { aspectRatio = '1:1', imageSize = '1K' } = imageConfig;
   const ratios = aspectRatiosOf(model.name);
   if (!ratios.includes(aspectRatio)) return `Invalid aspect ratio: ${aspectRatio}. Supported: ${ratios.join(', ')}.`;
-  return model.image.sizes.includes(imageSize)
+  return imageSize in model.image.sizes
     ? undefined
-    : `Invalid image size: ${imageSize}. Supported: ${model.image.sizes.join(', ')}.`;
+    : `Invalid image size: ${imageSize}. Supported: ${Object.keys(model.image.sizes).join(', ')}.`;
 };
 
 const checkThinking = ({ config, model }: Draft): string | undefined => {

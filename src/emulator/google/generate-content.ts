@@ -44,7 +44,7 @@ const perform = async (
     model: model.name,
     medium: model.image === undefined ? 'text' : 'image',
     prompt,
-    priceUsd: priceOf(model, made),
+    priceUsd: priceOf(model, made, body.generationConfig?.imageConfig?.imageSize),
     durationMs: fate.reason === 'content' ? 500 : latencyOf(model),
     outputs: outputsOf(asked),
   });

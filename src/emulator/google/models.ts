@@ -33,9 +33,9 @@ export type VideoModel = {
 };
 
 type ImageModel = {
-  priceUsd: number;
+  /** USD an image by its size. */
+  sizes: Readonly<Record<string, number>>;
   imageTokens: number;
-  sizes: readonly string[];
   latencyMs: number;
 };
 
@@ -137,21 +137,18 @@ const models: Record<string, GoogleModel> = {
   ...textModel('gemini-3.8-flash', 'Gemini 3.8 Flash', { rates: [0.75, 3.75], thinking: 'optional' }),
   ...textModel('gemini-2.5-pro', 'Gemini 2.5 Pro', { rates: [1.25, 10], thinking: 'always' }),
   ...image('gemini-2.5-flash-image', 'Nano Banana', {
-    priceUsd: 0.039,
+    sizes: { '1K': 0.039 },
     imageTokens: 1290,
-    sizes: ['1K'],
     latencyMs: 7_000,
   }),
   ...image('gemini-3.1-flash-image', 'Nano Banana 2', {
-    priceUsd: 0.045,
+    sizes: { '1K': 0.067, '512': 0.045, '2K': 0.101, '4K': 0.151 },
     imageTokens: 1120,
-    sizes: ['1K', '512', '2K', '4K'],
     latencyMs: 8_000,
   }),
   ...image('gemini-3-pro-image', 'Nano Banana Pro', {
-    priceUsd: 0.134,
+    sizes: { '1K': 0.134, '2K': 0.134, '4K': 0.24 },
     imageTokens: 1120,
-    sizes: ['1K', '2K', '4K'],
     latencyMs: 15_000,
   }),
   'gemini-omni-1.1-flash': {

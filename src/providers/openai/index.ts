@@ -1,3 +1,4 @@
+import type { Medium } from '../../domain/generation';
 import type { Model } from '../../domain/model';
 import type { Call, Outcome, Provider, ReadyInput } from '../provider';
 import { converse, type Conversation } from '../refusal';
@@ -79,6 +80,14 @@ const works: Record<string, (work: Work) => Promise<Outcome>> = {
   videos: shootVideo,
 };
 
+/** Of a row that names no interface. */
+const usualWorks: Record<Medium, (work: Work) => Promise<Outcome>> = {
+  text: writeChat,
+  image: drawImages,
+  speech: speak,
+  video: shootVideo,
+};
+
 /** Most of it is synchronous: the answer is the result. Responses in the background and videos are looked at. */
 export const createOpenai = (transport: Transport): Provider => {
   const begin = async (call: Call, purpose: Purpose, hidden: Conversation['hidden'] = []) => {
@@ -106,7 +115,7 @@ export const createOpenai = (transport: Transport): Provider => {
       const hidden = [input.prompt, input.system, ...input.messages.map(({ content }) => content)];
       const { conversation, connection, openai } = await begin(call, 'submit', hidden);
       const named = { ...model, providerModel: `${connection.modelPrefix}${model.providerModel}` };
-      const work = works[model.api ?? ''] ?? writeChat;
+      const work = works[model.api ?? ''] ?? usualWorks[model.medium];
       return converse(conversation, () => work({ openai, connection, model: named, input, call }));
     },
 
