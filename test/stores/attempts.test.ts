@@ -8,9 +8,9 @@ import {
   recordSucceeded,
   listUnwatched,
 } from '../../src/stores/attempts';
-import { releaseAttempt, untakeAttempt } from '../../src/stores/attempt-take';
+import { releaseAttempt, takeAttempt, untakeAttempt } from '../../src/stores/attempt-take';
 import type { Database } from '../../src/stores/database';
-import { publishChange, requestCancel } from '../../src/stores/generations';
+import { findGeneration, publishChange, requestCancel } from '../../src/stores/generations';
 import {
   acceptance,
   age,
@@ -61,6 +61,14 @@ test('notes that it is about to send before anything is sent', async () => {
   const row = await readAttempt(database, key);
   expect(taken).toMatchObject({ kind: 'taken', attempt: { epoch: 1, sendTimeoutMs: 60_000 } });
   expect(row.sentAt).not.toBeNull();
+});
+
+test('shows which service it was sent through', async () => {
+  const key = await beginAttempt(database);
+  const by = { credential: 'main', gateway: 'gateway.example', sendTimeoutMs: 60_000 };
+  await takeAttempt(database, key, by);
+  const shown = await findGeneration(database, tenantId, key.generationId);
+  expect(shown?.attempts).toMatchObject([{ status: 'submitting', credential: 'main', gateway: 'gateway.example' }]);
 });
 
 test('after a crash waits for the sender, its time limit and five seconds, by the clock of the database', async () => {

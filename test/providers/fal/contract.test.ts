@@ -12,6 +12,7 @@ describeProvider('fal video', {
   basePath: '/fal',
   notAccepted: [500, 503],
   magic: /^....ftyp/s,
+  files: true,
 });
 
 describeProvider('fal video from references', {
@@ -21,6 +22,7 @@ describeProvider('fal video from references', {
   basePath: '/fal',
   notAccepted: [500, 503],
   magic: /^....ftyp/s,
+  files: true,
 });
 
 describeProvider('fal image', {
@@ -30,6 +32,7 @@ describeProvider('fal image', {
   basePath: '/fal',
   notAccepted: [500, 503],
   magic: /^(.PNG|\xff\xd8|RIFF)/s,
+  files: true,
 });
 
 test('makes a video from an image that is uploaded ahead', async () => {

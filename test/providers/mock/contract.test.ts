@@ -11,6 +11,7 @@ describeProvider('mock video', {
   notAccepted: [503],
   codes: { 422: 'provider_content_rejected' },
   magic: /^....ftyp/s,
+  files: true,
 });
 
 describeProvider('mock image', {
@@ -21,6 +22,7 @@ describeProvider('mock image', {
   notAccepted: [503],
   codes: { 422: 'provider_content_rejected' },
   magic: /^.PNG/s,
+  files: true,
 });
 
 describeProvider('mock text', {

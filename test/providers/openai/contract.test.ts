@@ -58,4 +58,5 @@ describeProvider('OpenAI video', {
   basePath,
   notAccepted: [503],
   magic: /^....ftyp/s,
+  files: true,
 });

@@ -12,6 +12,7 @@ describeProvider('Runway video', {
   basePath: '/runway',
   notAccepted: [502, 503],
   magic: /^....ftyp/s,
+  files: true,
 });
 
 describeProvider('Runway image', {
@@ -21,6 +22,7 @@ describeProvider('Runway image', {
   basePath: '/runway',
   notAccepted: [502, 503],
   magic: /^.PNG/s,
+  files: true,
 });
 
 describeProvider('Runway speech', {
@@ -29,6 +31,7 @@ describeProvider('Runway speech', {
   basePath: '/runway',
   notAccepted: [502, 503],
   magic: /^(ID3|\xff)/s,
+  files: true,
 });
 
 test('makes a video from an image that is uploaded ahead', async () => {
