@@ -18,7 +18,11 @@ export type System = {
 
 export const bodies = {
   text: { medium: 'text', model: 'mock/text', input: { prompt: 'Write a line about the sea.' } },
-  'text by SDK': { medium: 'text', model: 'openai/gpt-4o-mini', input: { prompt: 'Write a line about the sea.' } },
+  'text by SDK': {
+    medium: 'text',
+    model: 'anthropic/claude-haiku-5-5',
+    input: { prompt: 'Write a line about the sea.' },
+  },
   video: { medium: 'video', model: 'mock/video', input: { prompt: 'a lighthouse in the fog' } },
 } as const;
 

@@ -76,7 +76,7 @@ describe('failover', () => {
 
   test('goes on after the tries of a submit known not accepted are used up', async () => {
     await system.fault({ provider: 'fal', operation: 'submit', kind: 'status', status: 503, times: 3 });
-    const routing = { allow: ['openai/gpt-image-1-mini'] };
+    const routing = { allow: ['openai/gpt-image-2'] };
     const { id } = await system.submit({
       medium: 'image',
       model: 'fal/flux/dev',
@@ -87,7 +87,7 @@ describe('failover', () => {
     expect(resource.status).toBe('succeeded');
     expect(resource.attempts.map(({ model, status }) => [model, status])).toEqual([
       ['fal/flux/dev', 'rejected'],
-      ['openai/gpt-image-1-mini', 'succeeded'],
+      ['openai/gpt-image-2', 'succeeded'],
     ]);
   });
 
@@ -100,7 +100,7 @@ describe('failover', () => {
   test('ends with every provider named when all of them failed', async () => {
     await system.fault({ provider: 'fal', kind: 'failed' });
     await system.fault({ provider: 'openai', operation: 'submit', kind: 'status', status: 503, times: 3 });
-    const routing = { allow: ['openai/gpt-image-1-mini'] };
+    const routing = { allow: ['openai/gpt-image-2'] };
     const { id } = await system.submit({
       medium: 'image',
       model: 'fal/flux/dev',

@@ -13,7 +13,8 @@ export const startOwnWorker = async (
   system: TestStack,
   change: (dependencies: Dependencies) => Partial<Dependencies>,
 ): Promise<{ stop(): Promise<void> }> => {
-  const config = readProcessConfig(system.workerEnvironment);
+  // other workers log into files of the stack; this one would into the test's output
+  const config = readProcessConfig({ ...system.workerEnvironment, LOG_LEVEL: 'silent' });
   const { dependencies, close } = createWorkerDependencies(config);
   const connection = await NativeConnection.connect({ address: system.stack.temporalAddress ?? '' });
   const changed = { ...dependencies, ...change(dependencies) };

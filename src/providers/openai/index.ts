@@ -12,7 +12,7 @@ import { toSpeechOutcome, toSpeechRequest } from './speech';
 import { toVideoOutcome, toVideoRequest } from './videos';
 import { checkModel, readRefusal } from './wire';
 
-const probedModel = 'gpt-4o-mini';
+const probedModel = 'gpt-5.5';
 
 const loadSdk = () => import('openai');
 

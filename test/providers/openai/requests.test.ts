@@ -315,9 +315,9 @@ test('shoots a video from an image, as a form, and looks at it', async () => {
 });
 
 test('tries a key on the cheapest model', async () => {
-  current.server.answer(json({ id: 'gpt-4o-mini', object: 'model' }));
-  expect(await current.provider.probe(call())).toEqual({ model: 'gpt-4o-mini' });
-  expect(current.server.requests).toMatchObject([{ method: 'GET', path: '/openai/v1/models/gpt-4o-mini' }]);
+  current.server.answer(json({ id: 'gpt-5.5', object: 'model' }));
+  expect(await current.provider.probe(call())).toEqual({ model: 'gpt-5.5' });
+  expect(current.server.requests).toMatchObject([{ method: 'GET', path: '/openai/v1/models/gpt-5.5' }]);
   current.server.answer(json({ error: { message: 'm', code: 'invalid_api_key' } }, 401));
   await expect(current.provider.probe(call())).rejects.toMatchObject({ code: 'provider_auth', scope: 'credential' });
 });
