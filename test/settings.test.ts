@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Model } from '../src/domain/model';
@@ -308,4 +308,12 @@ describe('a file that is followed', () => {
     expect([closed.scale(), open.scale()]).toEqual([0.5, 0.2]);
     expect(closed.told.reloads).toBe(0);
   });
+});
+
+test('the example of docs/configuration.md can be used as it stands', () => {
+  const page = readFileSync(path.join(__dirname, '../docs/configuration.md'), 'utf8');
+  const [, example = ''] = /^```yaml\n(.*?)^```$/ms.exec(page) ?? [];
+  const { settings, problems } = read(example);
+  expect(problems).toEqual([]);
+  expect(settings.models.map(({ id }) => id)).toEqual(['fal/my-lora']);
 });
