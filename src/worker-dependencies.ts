@@ -8,14 +8,16 @@ import { createFileBlobs } from './stores/blobs';
 import { connectDatabase } from './stores/database';
 import { connectTemporal } from './temporal';
 
-const toActivitySettings = (settings: Settings): ActivitySettings => {
+export const toActivitySettings = (settings: Settings): ActivitySettings => {
   const { polling, retry, ambiguity, submit, reconcile, prices, providers } = settings;
   return {
     pollScale: polling.scale,
     retryOf: (provider) => providers[provider]?.retry ?? retry,
     resubmitUpToUsd: ambiguity.resubmitUpToUsd,
-    submitTimeoutMs: ({ provider, synchronous, maximumSeconds }) =>
-      providers[provider]?.timeoutMs ?? (synchronous === true ? maximumSeconds * 1000 : submit.timeoutMs),
+    submitTimeoutMs: ({ provider, synchronous, maximumSeconds }, credential) => {
+      const answersWithResult = synchronous === true || credential?.gateway !== undefined;
+      return providers[provider]?.timeoutMs ?? (answersWithResult ? maximumSeconds * 1000 : submit.timeoutMs);
+    },
     silentSeconds: reconcile.silentSeconds,
     unknownPrices: prices.unknown,
   };

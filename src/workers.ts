@@ -9,8 +9,12 @@ type Shared = Pick<WorkerOptions, 'connection' | 'namespace' | 'workflowBundle'>
 const concurrency = { generations: 100, providers: 200, polls: 100, transfers: 20 };
 
 /** A submit in flight may finish while the process stops; killing it would leave its fate unknown. */
-const longestSubmitMs = ({ models, settings }: Dependencies): number =>
-  Math.max(...models.map((model) => settings.submitTimeoutMs(model)));
+const longestSubmitMs = ({ models, settings, credentials }: Dependencies): number =>
+  Math.max(
+    ...models.flatMap((model) =>
+      [null, ...(credentials[model.provider] ?? [])].map((credential) => settings.submitTimeoutMs(model, credential)),
+    ),
+  );
 
 /** The SDK's own log goes where ours goes. */
 export const routeTemporalLog = ({ logger }: Pick<Dependencies, 'logger'>): void => {

@@ -14,8 +14,11 @@ export type ActivitySettings = {
   pollScale: number;
   retryOf(provider: string): RetryPolicy;
   resubmitUpToUsd: Money;
-  /** Of the whole submit call, in ms: as long as the work where the answer is the result. */
-  submitTimeoutMs(model: Model): number;
+  /**
+   * Of the whole submit call, in ms: as long as the work where the answer is the result, which it always is through a
+   * gateway, for nobody can be asked there later.
+   */
+  submitTimeoutMs(model: Model, credential: Pick<Credential, 'gateway'> | null): number;
   unknownPrices: Snapshot['unknownPrices'];
   /** A running generation that has published nothing for this long is asked after. */
   silentSeconds: number;

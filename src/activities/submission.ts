@@ -76,7 +76,7 @@ const prepareSending = async (dependencies: Dependencies, key: AttemptKey, attem
   // the key of an earlier take binds nobody before something was sent with it
   const bound = waits ? { provider: attempt.provider, credential: null } : attempt;
   const credential = findCredential(dependencies, bound);
-  const deadlineMs = dependencies.settings.submitTimeoutMs(model);
+  const deadlineMs = dependencies.settings.submitTimeoutMs(model, credential);
   const { request } = await readGeneration(dependencies.database, key.generationId);
   const sending = { key, provider, model, credential, deadlineMs, priority: request.priority };
   return { sending, parcel: waits ? await makeParcel(dependencies, sending, request) : null };
