@@ -6,6 +6,7 @@ import { createTransport } from './providers/transport';
 import type { Settings } from './settings';
 import { createFileBlobs } from './stores/blobs';
 import { connectDatabase } from './stores/database';
+import { createVault } from './stores/vault';
 import { connectTemporal } from './temporal';
 
 export const toActivitySettings = (settings: Settings): ActivitySettings => {
@@ -42,7 +43,9 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
     get settings() {
       return toActivitySettings(live.settings());
     },
+    vault: createVault(database, config.encryptionKeys),
     workflows: temporal,
+    reached: () => undefined,
     clock: () => new Date(),
     random: Math.random,
     logger,

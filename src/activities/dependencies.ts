@@ -24,6 +24,31 @@ export type ActivitySettings = {
   silentSeconds: number;
 };
 
+/** Keys that work was sent with, kept for as long as that work may need them. */
+export type Vault = {
+  /** Before the send. Returns the print that `open` finds it by; the same key is kept once. */
+  keep(provider: string, credential: Credential): Promise<string>;
+  open(provider: string, alias: string, print: string): Promise<Credential | null>;
+};
+
+/** Where a step has just got something done and not yet said so: the places a crash is tried at. */
+export type Boundary =
+  | 'analyzed'
+  | 'chosen'
+  | 'planned'
+  | 'staged'
+  | 'taken'
+  | 'accepted'
+  | 'recorded'
+  | 'looked'
+  | 'concluded'
+  | 'downloaded'
+  | 'stored'
+  | 'canceling'
+  | 'canceled'
+  | 'settling'
+  | 'settled';
+
 /** What reconcile needs of the workflow service. */
 export type WorkflowPort = {
   start(generation: { id: string; tenantId: string; medium: string }): Promise<'started' | 'exists'>;
@@ -41,7 +66,10 @@ export type Dependencies = {
   credentials: Readonly<Record<string, readonly Credential[]>>;
   download: Download;
   readonly settings: ActivitySettings;
+  vault: Vault;
   workflows: WorkflowPort;
+  /** Told at every boundary. Does nothing but in the suite that kills there. */
+  reached(boundary: Boundary): void;
   clock: () => Date;
   random: () => number;
   logger: Logger;

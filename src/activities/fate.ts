@@ -1,4 +1,5 @@
 import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
+import { adaptInput } from '../domain/adapted-input';
 import type { Operation } from '../providers/provider';
 import {
   recordEnding,
@@ -8,6 +9,7 @@ import {
   type AttemptRow,
   type Ending,
 } from '../stores/attempts';
+import { readGeneration } from '../stores/generations';
 
 /** How an attempt ends whose answer is lost. `epoch` is of the send this is known of. */
 export const lost = (epoch: number, message: string): Ending => ({
@@ -20,16 +22,18 @@ export const lost = (epoch: number, message: string): Ending => ({
 });
 
 /** The recovery door, where the provider has one and we have the key. */
-const ask = (
+const ask = async (
   dependencies: Dependencies,
   subject: AttemptRow,
   deadlineMs: number,
 ): Promise<Operation | 'absent' | 'unknown'> => {
   const provider = findProvider(dependencies, subject.provider);
   const credential = findCredential(dependencies, subject);
-  if (!provider.find || !credential) return Promise.resolve('unknown');
-  const call = { credential, trace: traceOf(subject), deadlineMs };
-  return provider.find(findModel(dependencies, subject.model), subject.sentAt ?? subject.startedAt, call);
+  if (!provider.find || !credential) return 'unknown';
+  const model = findModel(dependencies, subject.model);
+  const { request } = await readGeneration(dependencies.database, subject.generationId);
+  const sent = { at: subject.sentAt ?? subject.startedAt, input: adaptInput(model, request.input) };
+  return provider.find(model, sent, { credential, trace: traceOf(subject), deadlineMs });
 };
 
 /**

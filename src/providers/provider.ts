@@ -60,7 +60,18 @@ export type Credential = {
   gateway?: Gateway;
   /** The account it belongs to, where the provider's addresses name it. */
   accountId?: string;
+  /** Opens the provider's lists of past work, where those want another key. */
+  adminKey?: string;
 };
+
+/** What is known of a send whose answer is lost. `input` as it was sent, media apart. */
+export type Sent = { at: Date; input: GenerationInput<unknown> };
+
+/** Work that carries our mark. */
+export type Found = { trace: string; operation: Operation };
+
+/** A message the provider sent us by itself. Header names are in lower case; `body` is as it came, for its signature. */
+export type Callback = { headers: Record<string, string>; body: string };
 
 /** What one HTTP exchange showed, for the attempt's row. Never a header of the request: those hold keys. */
 export type Exchange = { status: number | null; requestId: string | null; headers: Record<string, string> };
@@ -76,6 +87,8 @@ export type Call = {
   priority?: 'high' | 'medium' | 'low';
   /** Where the provider may announce the end of the work: a hint only. Absent: it is asked. */
   webhookUrl?: string;
+  /** Asks the provider to keep what it makes, so that a lost answer can be found again: where that is a choice. */
+  store?: boolean;
   /** Told once for every HTTP exchange the call makes. */
   onExchange?: (exchange: Exchange) => void;
   /** Text deltas, where the provider streams. Must not throw: paid work hangs on it. */
@@ -137,10 +150,23 @@ export type Provider = {
   check?(model: Model, operation: Operation, call: Call): Promise<Outcome>;
   cancel?(model: Model, operation: Operation, call: Call): Promise<Cancellation>;
   /**
-   * Recovery door after a lost answer: does the provider have work with this trace? `absent` only where the provider's
-   * listing is complete; `since` is when the submit was sent.
+   * Recovery door after a lost answer: does the provider have work of this send? What was found is looked at by `check`,
+   * also where the answer to the submit would have been the result. `absent` only where the provider's listing is
+   * complete and up to date.
    */
-  find?(model: Model, since: Date, call: Call): Promise<Operation | 'absent' | 'unknown'>;
+  find?(model: Model, sent: Sent, call: Call): Promise<Operation | 'absent' | 'unknown'>;
+  /**
+   * Of the work since `since`, whatever carries one of these marks, however often: where the provider can list. For
+   * work that nobody here knows of.
+   */
+  findAll?(model: Model, since: Date, call: Call & { traces: readonly string[] }): Promise<Found[]>;
+  /** Tells `announced` work by calling `webhookUrl`: which of its models do. */
+  announces?(model: Model): boolean;
+  /**
+   * Who sent this message and about what. `forged`: not the provider, or altered, or too old. The operation is the one the
+   * message speaks of, enough for `check`.
+   */
+  readCallback?(model: Model, callback: Callback, call: Call): Promise<Operation | 'forged'>;
   /** The cheapest real request that needs the key, free where there is one. Answers the model it asked about, if any. */
   probe(call: Call): Promise<{ model: string | null }>;
 };

@@ -5,7 +5,7 @@ import type { Call, Exchange } from './provider';
 import { watchSending } from './sent-headers';
 
 /** Only a submit is forbidden a second request and gets a connection of its own. */
-export type Purpose = 'submit' | 'stage' | 'check' | 'cancel' | 'find' | 'probe';
+export type Purpose = 'submit' | 'stage' | 'check' | 'cancel' | 'find' | 'verify' | 'probe';
 
 /** What the provider answered. `text` holds at most the first 64 KB, and only of refusals: results go to the SDK. */
 export type Answer = { status: number; headers: Record<string, string>; text: string };

@@ -249,11 +249,11 @@ const describeDoors = ({ bench }: Suite): void => {
     async () => {
       const { provider, model, call, follow, submit } = bench();
       if (provider.find === undefined) return;
-      const since = new Date();
-      expect(await provider.find(model, since, call())).toBe('absent');
+      const sent = { at: new Date(), input: bench().input };
+      expect(await provider.find(model, sent, call())).toBe('absent');
       await bench().causeFault({ operation: 'submit', kind: 'drop_after_accept' });
       await refusalOf(submit());
-      const found = await provider.find(model, since, call());
+      const found = await provider.find(model, sent, call());
       if (typeof found === 'string') throw new Error(`not found: ${found}`);
       expect(await follow({ state: 'pending', operation: found })).toMatchObject({ state: 'succeeded' });
       expect(await bench().countPaid()).toBe(1);

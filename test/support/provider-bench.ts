@@ -117,6 +117,8 @@ export const startBench = async (subject: Subject) => {
     ...control,
     provider,
     model,
+    /** As it is sent. */
+    input: makeReadyInput(subject.input),
     call,
     check,
     submit: (talked: Call = call()) => provider.submit(model, makeReadyInput(subject.input), talked),

@@ -48,8 +48,8 @@ test('looks, cancels and finds', async () => {
   );
   expect(await provider.check?.(model, operation, call)).toMatchObject({ state: 'pending', progress: 40 });
   expect(await provider.cancel?.(model, operation, call)).toBe('confirmed');
-  expect(await provider.find?.(model, new Date(), call)).toEqual({ id: 'op_9' });
-  expect(await provider.find?.(model, new Date(), call)).toBe('absent');
+  expect(await provider.find?.(model, { at: new Date(), input: makeReadyInput() }, call)).toEqual({ id: 'op_9' });
+  expect(await provider.find?.(model, { at: new Date(), input: makeReadyInput() }, call)).toBe('absent');
   expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
     'GET /v1/operations/op%2F1',
     'POST /v1/operations/op%2F1/cancel',
