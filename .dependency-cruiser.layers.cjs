@@ -29,7 +29,7 @@ module.exports = {
     only('domain', domain, []),
     only('a-provider', '^src/providers/([^/]+)/', [
       domain,
-      '^src/providers/(provider|transport|refusal|request-values|scrub)\\.ts$',
+      '^src/providers/(callback-signatures|provider|recovery|refusal|request-values|scrub|transport)\\.ts$',
       ...npm('zod', ...Object.values(sdks)),
     ]),
     only('the-provider-contract', '^src/providers/[^/]+\\.ts$', [

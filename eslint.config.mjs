@@ -4,7 +4,14 @@ import tseslint from 'typescript-eslint';
 const typescript = ['**/*.ts'];
 const tests = ['test/**/*.ts'];
 /** The composition level: where the environment comes in and may be handed on. */
-const mains = ['src/main.ts', 'src/server.ts', 'src/worker.ts', 'src/demo.ts', 'src/emulator/main.ts'];
+const mains = [
+  'src/main.ts',
+  'src/server.ts',
+  'src/worker.ts',
+  'src/demo.ts',
+  'src/sureshot.ts',
+  'src/emulator/main.ts',
+];
 
 const environment = {
   object: 'process',

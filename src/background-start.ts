@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { WorkflowPort } from './activities/dependencies';
+import type { Temporal } from './temporal';
 
-type Start = { id: string; tenantId: string; medium: string };
+type Start = { id: string; tenantId: string; medium: string; delayMs?: number };
 
 const againMs = 1_000;
 
@@ -12,7 +12,10 @@ const remembered = 10_000;
  * Starts workflows of committed rows without holding up the answer to the caller. While the server is away they are
  * remembered and tried each second; what a dying process forgets, reconcile finds.
  */
-export const startInBackground = (temporal: Pick<WorkflowPort, 'start' | 'cancel'>, logger: Logger) => {
+export const startInBackground = (
+  temporal: Pick<Temporal, 'start' | 'cancel' | 'resolve' | 'callBack'>,
+  logger: Logger,
+) => {
   const waiting = new Map<string, Start>();
   let sweeping = false;
 
@@ -35,17 +38,23 @@ export const startInBackground = (temporal: Pick<WorkflowPort, 'start' | 'cancel
     sweeping = false;
   };
 
+  /** The fast path of what stands in the database already: reconcile is the slow one. */
+  const tell = async (what: string, telling: Promise<void>): Promise<void> => {
+    try {
+      await telling;
+    } catch (error) {
+      logger.warn({ error: (error as Error).message }, `cannot ${what} yet`);
+    }
+  };
+
   const timer = setInterval(() => void sweep(), againMs);
   timer.unref();
   return {
     start: (generation: Start): void => void startNow(generation),
-    cancel: async (id: string): Promise<void> => {
-      try {
-        await temporal.cancel(id);
-      } catch (error) {
-        logger.warn({ generation: id, error: (error as Error).message }, 'cannot cancel the workflow yet');
-      }
-    },
+    cancel: (id: string): Promise<void> => tell('cancel the workflow', temporal.cancel(id)),
+    resolve: (id: string): Promise<void> => tell('tell the workflow of a decision', temporal.resolve(id)),
+    callBack: (attempt: { generationId: string; number: number }): Promise<void> =>
+      tell('tell the workflow of a message', temporal.callBack(attempt)),
     stop: (): void => clearInterval(timer),
   };
 };

@@ -3,8 +3,10 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
+import { deriveEncryptionKey, readEncryptionKeys } from './encryption-keys';
 import type { Credential, Gateway } from './providers/provider';
 import { defaultSettings, readSettingsFile, type Settings } from './settings';
+import type { EncryptionKey } from './stores/vault';
 
 /** The environment as a process found it. Only the mains and tests hand one in; nothing else reads `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,6 +42,16 @@ const url = (...protocols: string[]) =>
     error: `must be a URL starting with ${protocols.join(' or ')}//`,
   });
 
+const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Where others reach us: an origin, and a path before ours where a proxy has one. */
+const isPublicUrl = (text: string): boolean => {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, search, hash, username, password } = new URL(text);
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname));
+  return isSafe && [search, hash, username, password].every((part) => part === '');
+};
+
 const commonSchema = z.object({
   PORT: z.coerce.number('must be a port number').int().min(0).max(65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
@@ -49,6 +61,12 @@ const commonSchema = z.object({
   TEMPORAL_UI_URL: url('http:', 'https:').optional(),
   SURESHOT_API_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
   SURESHOT_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  SURESHOT_ENCRYPTION_KEYS: z.string().default(''),
+  PUBLIC_URL: z
+    .string()
+    .refine(isPublicUrl, 'must be a URL starting with https:// (or http:// on this machine), without a query')
+    .transform((text) => text.replace(/\/+$/, ''))
+    .optional(),
   SURESHOT_EMULATOR: z.enum(['auto', 'on', 'off']).default('auto'),
   STORAGE_URL: url('file:')
     .refine((text) => folderOf(text) !== null, 'must name a folder of this machine: file:///path')
@@ -95,6 +113,7 @@ const readCommon = (
   found['DATABASE_URL'] ??= readVariable(environment, 'POSTGRES_URL', problems);
   for (const [name, what] of Object.entries(required))
     if (found[name] === undefined) problems.push(`${name} is not set: ${what}`);
+  problems.push(...readEncryptionKeys(found['SURESHOT_ENCRYPTION_KEYS'] ?? '').problems);
   const parsed = commonSchema.safeParse(found);
   if (parsed.success) return parsed.data;
   problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
@@ -170,10 +189,12 @@ const readSetup = (environment: Environment, provider: string, problems: Problem
   const gateway = readGateway(environment, provider, problems);
   const accountId =
     provider === 'cloudflare' ? readVariable(environment, 'CLOUDFLARE_ACCOUNT_ID', problems) : undefined;
+  const adminKey = provider === 'fal' ? readVariable(environment, 'FAL_ADMIN_KEY', problems) : undefined;
   return {
     baseUrl: readBaseUrl(environment, provider, problems),
     ...(gateway !== null && { gateway }),
     ...(accountId !== undefined && { accountId }),
+    ...(adminKey !== undefined && { adminKey }),
   };
 };
 
@@ -231,8 +252,12 @@ export type ProcessConfig = {
   temporalUiUrl: string | null;
   /** Bootstrap key of tenant `default`, scope admin. */
   apiKey: string | null;
-  /** HMAC of cursors. */
+  /** HMAC of cursors and of the addresses that providers call. */
   secret: string;
+  /** Of what is kept encrypted: the first one seals, every one opens. */
+  encryptionKeys: readonly EncryptionKey[];
+  /** Where providers reach us; `null`: they are asked. */
+  publicUrl: string | null;
   /** Folder of the blob store. */
   storagePath: string;
   corsOrigins: string[];
@@ -258,6 +283,7 @@ export const readProcessConfig = (environment: Environment): ProcessConfig => {
   const { settings, file: settingsFile } = readSettings(environment, problems);
   const temporal = readTemporal(environment, problems);
   if (!common || problems.length > 0) throw new ConfigError(problems);
+  const secret = common.SURESHOT_SECRET ?? '';
   return {
     port: common.PORT,
     host: common.HOST,
@@ -265,7 +291,9 @@ export const readProcessConfig = (environment: Environment): ProcessConfig => {
     temporal,
     temporalUiUrl: common.TEMPORAL_UI_URL ?? null,
     apiKey: common.SURESHOT_API_KEY ?? null,
-    secret: common.SURESHOT_SECRET ?? '',
+    secret,
+    encryptionKeys: [...readEncryptionKeys(common.SURESHOT_ENCRYPTION_KEYS).keys, deriveEncryptionKey(secret)],
+    publicUrl: common.PUBLIC_URL ?? null,
     storagePath: storagePath(common.STORAGE_URL, common.SURESHOT_HOME),
     corsOrigins: splitKeys(common.CORS_ORIGINS),
     logLevel: common.LOG_LEVEL,

@@ -57,6 +57,8 @@ export const createApiDependencies = (config: ProcessConfig) => {
     workflows: {
       start: background.start,
       cancel: background.cancel,
+      resolve: background.resolve,
+      callBack: background.callBack,
       isReachable: () => temporal.isReachable(),
       probe: (provider, credential) => temporal.probe(provider, credential),
     },

@@ -21,7 +21,21 @@ const providerSchema = z.strictObject({
   weight: weight.default(1),
   timeoutMs: z.int().min(100).max(3_600_000).exactOptional(),
   retry: retrySchema.exactOptional(),
+  store: z.boolean().exactOptional(),
   models: z.record(z.string(), modelOverride).default({}),
+});
+
+/** Temporal joins both names by a dot, so that the first one cannot have any. */
+const versioningSchema = z.strictObject({
+  behavior: z.enum(['auto_upgrade', 'pinned']).default('auto_upgrade'),
+  deployment: z
+    .string()
+    .regex(/^[\w-]{1,128}$/, 'must be a plain word')
+    .default('sureshot'),
+  buildId: z
+    .string()
+    .regex(/^[\w.-]{1,128}$/, 'must have letters, digits, dots and dashes only')
+    .exactOptional(),
 });
 
 /** The model of a request that names none, and the one to go on with. */
@@ -38,12 +52,19 @@ const settingsSchema = z.strictObject({
     .prefault({}),
   prices: z.strictObject({ unknown: z.enum(['block', 'allow']).default('block') }).prefault({}),
   polling: z.strictObject({ scale: z.number().positive().max(10).default(1) }).prefault({}),
-  ambiguity: z.strictObject({ resubmitUpToUsd: amount.default('0.05') }).prefault({}),
+  ambiguity: z
+    .strictObject({ resubmitUpToUsd: amount.default('0.05'), holdHours: z.number().positive().default(24) })
+    .prefault({}),
   retry: retrySchema.prefault({}),
   submit: z.strictObject({ timeoutMs: z.int().min(100).default(60_000) }).prefault({}),
   reconcile: z
-    .strictObject({ everySeconds: z.int().min(1).max(3600).default(30), silentSeconds: z.int().min(1).default(120) })
+    .strictObject({
+      everySeconds: z.int().min(1).max(3600).default(30),
+      silentSeconds: z.int().min(1).default(120),
+      orphansEverySeconds: z.int().min(1).default(600),
+    })
     .prefault({}),
+  versioning: versioningSchema.prefault({}),
 });
 
 /** What `SURESHOT_CONFIG` may set, with every default filled in. */
@@ -52,8 +73,7 @@ export type Settings = z.output<typeof settingsSchema>;
 export const defaultSettings: Settings = settingsSchema.parse({});
 
 /** Members of the contract that a later version serves: an unheeded limit would be worse than none. */
-const later =
-  /(^|\.)(limits|breaker)$|^(experiments|cache|admission|retention|ambiguity\.holdHours|routing\.waitThresholdSeconds)$/;
+const later = /(^|\.)(limits|breaker)$|^(experiments|cache|admission|retention|routing\.waitThresholdSeconds)$/;
 
 const tellStranger = (place: string): string => `${place} is not ${later.test(place) ? 'served yet' : 'a setting'}`;
 
@@ -76,6 +96,14 @@ const findDefaultProblems = ({ routing }: Settings, models: readonly Model[]): s
     ),
   );
 
+/** Whose models keep what they make only when asked to. */
+const storeProviders: readonly string[] = ['openai'];
+
+const findStoreProblems = ({ providers: named }: Settings): string[] =>
+  Object.entries(named)
+    .filter(([provider, { store } = {}]) => store !== undefined && !storeProviders.includes(provider))
+    .map(([provider]) => `providers.${provider}.store is a setting of ${storeProviders.join(', ')} only`);
+
 type Parsed = { settings: Settings; problems: readonly string[] };
 
 const parseSettings = (text: string): Parsed => {
@@ -83,7 +111,11 @@ const parseSettings = (text: string): Parsed => {
   if (!parsed.success) return { settings: defaultSettings, problems: parsed.error.issues.flatMap(tellIssue) };
   const settings = parsed.data;
   const models = composeRegistry(catalogue, settings);
-  const problems = [...findRegistryProblems(catalogue, settings), ...findDefaultProblems(settings, models)];
+  const problems = [
+    ...findStoreProblems(settings),
+    ...findRegistryProblems(catalogue, settings),
+    ...findDefaultProblems(settings, models),
+  ];
   return { settings, problems };
 };
 

@@ -19,13 +19,16 @@ import { SureshotError } from './domain/failure';
 import type { ProbeResult } from './domain/probe';
 import type { generate, probe, reconcile, watch } from './workflows';
 import {
+  attemptWorkflowId,
   generationWorkflowId,
   probeWorkflowId,
-  reconcileScheduleId,
+  schedules,
   searchAttributes,
+  signals,
   taskQueues,
   watchWorkflowId,
   type ProbeInput,
+  type ReconcileInput,
 } from './workflows/messages';
 
 /** A start that is not answered by then is tried again later; the row is committed, nothing is lost. */
@@ -41,22 +44,25 @@ const alreadyExists = 6; // gRPC
 const keyword = 2;
 
 export type Temporal = WorkflowPort & {
+  /** The provider has told something about this attempt. */
+  callBack(attempt: { generationId: string; number: number }): Promise<void>;
   isReachable(): Promise<boolean>;
   /** Waits for the result; throws `system_unavailable` when no worker has one in time. */
   probe(provider: string, credential: string): Promise<ProbeResult>;
-  /** Registers our search attributes, where the server allows it, and the schedule that reconciles. */
-  prepare(settings: { reconcileEverySeconds: number }): Promise<void>;
+  /** Registers our search attributes, where the server allows it, and the schedules that reconcile. */
+  prepare(settings: { everySeconds: number; orphansEverySeconds: number }): Promise<void>;
   close(): Promise<void>;
 };
 
 type State = { client: Client; searchable: boolean };
 
-type Start = { id: string; tenantId: string; medium: string };
+/** `delayMs`: begins later, so that many at once come one after the other. */
+type Start = { id: string; tenantId: string; medium: string; delayMs?: number };
 
 const keywords = (values: Record<string, string>): SearchAttributePair[] =>
   Object.entries(values).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value }));
 
-const startOnce = async (state: State, { id, tenantId, medium }: Start): Promise<void> => {
+const startOnce = async (state: State, { id, tenantId, medium, delayMs }: Start): Promise<void> => {
   const { client, searchable } = state;
   await client.withDeadline(Date.now() + startTimeoutMs, () =>
     client.workflow.start<typeof generate>('generate', {
@@ -66,6 +72,7 @@ const startOnce = async (state: State, { id, tenantId, medium }: Start): Promise
       workflowIdConflictPolicy: 'FAIL',
       args: [{ generationId: id, searchable }],
       staticSummary: `${medium} · tenant ${tenantId}`,
+      ...(delayMs !== undefined && delayMs > 0 && { startDelay: delayMs }),
       priority: { fairnessKey: tenantId.slice(0, 64) },
       ...(searchable && {
         typedSearchAttributes: keywords({ SureshotTenant: tenantId, SureshotMedium: medium, SureshotStatus: 'queued' }),
@@ -97,23 +104,33 @@ const registerSearchAttributes = async ({ client }: State, namespace: string): P
   }
 };
 
-const createSchedule = async ({ client }: State, everySeconds: number): Promise<void> => {
+type Schedule = { id: string; everySeconds: number; input: ReconcileInput };
+
+const createSchedule = async ({ client }: State, { id, everySeconds, input }: Schedule): Promise<void> => {
   const spec = { intervals: [{ every: everySeconds * 1000 }] };
   const action = {
     type: 'startWorkflow',
     workflowType: 'reconcile' satisfies (typeof reconcile)['name'],
-    workflowId: reconcileScheduleId,
+    workflowId: id,
     taskQueue: taskQueues.generations,
     workflowExecutionTimeout: '15 minutes',
   } as const;
   const policies = { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' } as const;
   try {
-    await client.schedule.create({ scheduleId: reconcileScheduleId, spec, action, policies });
+    await client.schedule.create({ scheduleId: id, spec, action: { ...action, args: [input] }, policies });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await client.schedule
-      .getHandle(reconcileScheduleId)
-      .update((previous) => ({ ...previous, spec, action, policies }));
+    const changed = { spec, action: { ...action, args: [input] }, policies };
+    await client.schedule.getHandle(id).update((previous) => ({ ...previous, ...changed }));
+  }
+};
+
+/** What has ended needs no news: the ledger has them. */
+const signalIfOpen = async ({ client }: State, workflowId: string, signal: string): Promise<void> => {
+  try {
+    await client.workflow.getHandle(workflowId).signal(signal);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
 };
 
@@ -196,6 +213,9 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
           if (!(error instanceof WorkflowNotFoundError)) throw error;
         }
       }),
+    resolve: (generationId) => within(() => signalIfOpen(state, generationWorkflowId(generationId), signals.resolved)),
+    callBack: ({ generationId, number }) =>
+      within(() => signalIfOpen(state, attemptWorkflowId(generationId, number), signals.providerCallback)),
     isClosed: (generationId) => within(() => isClosed(state, generationId)),
     watch: (key) => within(() => startWatch(state, key)),
     probe: (provider, credential) => runProbe(state, { provider, credential }),
@@ -206,9 +226,11 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
           () => true,
           () => false,
         ),
-    prepare: async ({ reconcileEverySeconds }) => {
+    prepare: async ({ everySeconds, orphansEverySeconds }) => {
       await within(() => registerSearchAttributes(state, namespace));
-      await within(() => createSchedule(state, reconcileEverySeconds));
+      await within(() => createSchedule(state, { id: schedules.reconcile, everySeconds, input: {} }));
+      const orphans = { id: schedules.orphans, everySeconds: orphansEverySeconds, input: { orphans: true } };
+      await within(() => createSchedule(state, orphans));
     },
     close: () => connection.close(),
   };

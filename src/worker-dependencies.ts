@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { ActivitySettings, Dependencies } from './activities/dependencies';
+import { callbackUrl } from './api/callback-token';
 import type { ProcessConfig } from './config';
 import { createLogger, follow, poolSize } from './dependencies';
 import { createProviders } from './providers';
+import type { Credential } from './providers/provider';
 import { createTransport } from './providers/transport';
 import type { Settings } from './settings';
 import { createFileBlobs } from './stores/blobs';
@@ -21,6 +24,9 @@ export const toActivitySettings = (settings: Settings): ActivitySettings => {
     },
     silentSeconds: reconcile.silentSeconds,
     unknownPrices: prices.unknown,
+    holdMs: ambiguity.holdHours * 3_600_000,
+    store: (provider) => providers[provider]?.store ?? false,
+    orphansEverySeconds: reconcile.orphansEverySeconds,
   };
 };
 
@@ -31,6 +37,7 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
   const temporal = connectTemporal(config.temporal);
   const transport = createTransport();
   const live = follow(config, logger);
+  const vault = createVault<Credential>(database, config.encryptionKeys);
   const dependencies: Dependencies = {
     database,
     blobs: createFileBlobs(config.storagePath),
@@ -43,9 +50,11 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
     get settings() {
       return toActivitySettings(live.settings());
     },
-    vault: createVault(database, config.encryptionKeys),
+    vault,
     workflows: temporal,
+    callbackUrlFor: (provider, key) => callbackUrl(config, { provider, ...key }),
     reached: () => undefined,
+    newSender: randomUUID,
     clock: () => new Date(),
     random: Math.random,
     logger,
@@ -54,5 +63,5 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
     live.close();
     await Promise.allSettled([database.$disconnect(), temporal.close(), transport.close()]);
   };
-  return { dependencies, temporal, close };
+  return { dependencies, vault, temporal, close };
 };

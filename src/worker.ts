@@ -4,14 +4,16 @@ import { readProcessConfig } from './config';
 import { createWorkerDependencies } from './worker-dependencies';
 import { runProcess } from './run-process';
 import { applyMigrations } from './stores/migrations';
-import { createWorkers, routeTemporalLog } from './workers';
+import { createWorkers, routeTemporalLog, versionedAs } from './workers';
 
 /** `npm run start:worker`: workflows and activities of all four task queues. */
 runProcess(async () => {
   const config = readProcessConfig(process.env);
   await applyMigrations(config.databaseUrl);
-  const { dependencies, temporal, close } = createWorkerDependencies(config);
+  const { dependencies, vault, temporal, close } = createWorkerDependencies(config);
   routeTemporalLog(dependencies);
+  const rewrapped = await vault.rewrap();
+  if (rewrapped > 0) dependencies.logger.info({ rewrapped }, 'kept keys are sealed by the first encryption key now');
   const { connectionOptions, namespace = 'default' } = config.temporal;
   const connection = await NativeConnection.connect(connectionOptions);
   // loading an SDK takes up to seconds: better now than in the middle of a send
@@ -24,8 +26,9 @@ runProcess(async () => {
     connection,
     namespace,
     workflowBundle: { codePath: path.join(__dirname, 'workflow-bundle.js') },
+    ...versionedAs(config.settings.versioning),
   });
-  await temporal.prepare({ reconcileEverySeconds: config.settings.reconcile.everySeconds });
+  await temporal.prepare(config.settings.reconcile);
   const ended = Promise.all(workers.map((worker) => worker.run())).then(() => undefined);
   return {
     ended,

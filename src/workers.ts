@@ -1,12 +1,31 @@
 import { makeTelemetryFilterString, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from './activities';
 import type { Dependencies } from './activities/dependencies';
+import type { Settings } from './settings';
 import { taskQueues } from './workflows/messages';
 
-type Shared = Pick<WorkerOptions, 'connection' | 'namespace' | 'workflowBundle'>;
+type Shared = Pick<WorkerOptions, 'connection' | 'namespace' | 'workflowBundle' | 'workerDeploymentOptions'>;
 
 /** How many run at once in one process. Looks are short, transfers fill the line. */
 const concurrency = { generations: 100, providers: 200, polls: 100, transfers: 20 };
+
+const behaviors = { auto_upgrade: 'AUTO_UPGRADE', pinned: 'PINNED' } as const;
+
+/** Nothing without a build id: a worker that has a version gets no work until somebody makes that version the current one. */
+export const versionedAs = ({
+  behavior,
+  deployment,
+  buildId,
+}: Settings['versioning']): Pick<WorkerOptions, 'workerDeploymentOptions'> =>
+  buildId === undefined
+    ? {}
+    : {
+        workerDeploymentOptions: {
+          useWorkerVersioning: true,
+          version: { deploymentName: deployment, buildId },
+          defaultVersioningBehavior: behaviors[behavior],
+        },
+      };
 
 /** A submit in flight may finish while the process stops; killing it would leave its fate unknown. */
 const longestSubmitMs = ({ models, settings, credentials }: Dependencies): number =>

@@ -51,7 +51,7 @@ test('starts from three variables, with the defaults of the contract', () => {
   });
   expect(settings).toMatchObject({
     polling: { scale: 1 },
-    ambiguity: { resubmitUpToUsd: '0.05' },
+    ambiguity: { resubmitUpToUsd: '0.05', holdHours: 24 },
     retry: { attempts: 3, initialSeconds: 1, maximumSeconds: 30, factor: 2 },
   });
   expect(Object.values(credentials).flat()).toEqual([]);
@@ -95,13 +95,14 @@ test.each([
   ['DATABASE_URL', 'postgresql://from.file/db'],
   ['SURESHOT_SECRET', 'a secret from a file'],
   ['SURESHOT_API_KEY', 'an api key from a file'],
+  ['PUBLIC_URL', 'https://from.file'],
   ['OPENAI_API_KEY', 'a provider key from a file'],
   ['GEMINI_API_KEY', 'the key as the SDK names it'],
   ['FAL_API_KEYS', 'several=from,one=file'],
 ])('%s_FILE gives its content, without the line break at the end', (name, value) => {
   const config = read({ [name]: '', [`${name}_FILE`]: fileWith(`${value}\n`) });
   const secrets = Object.values(config.credentials).flatMap((keys) => keys.map((key) => key.secret));
-  const seen = [config.databaseUrl, config.secret, config.apiKey, ...secrets];
+  const seen = [config.databaseUrl, config.secret, config.apiKey, config.publicUrl, ...secrets];
   expect(seen).toContain(name === 'FAL_API_KEYS' ? 'from' : value);
 });
 
@@ -250,6 +251,84 @@ describe('a gateway in front of OpenAI', () => {
   ])('is a problem when it cannot be reached: %j', (variables, problem) => {
     expect(problemsOf(() => read(variables))).toEqual([problem]);
   });
+});
+
+describe('the keys of what is kept encrypted', () => {
+  const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)].map((key) => key.toString('base64'));
+  const keysIn = (text: string) =>
+    read({ SURESHOT_ENCRYPTION_KEYS: text }).encryptionKeys.map(({ id, key }) => [id, key.toString('base64')]);
+
+  test('without any there is one made of the secret, another for another secret', () => {
+    const [[id, key] = []] = keysIn('');
+    expect([id, Buffer.from(key ?? '', 'base64')]).toEqual(['secret', expect.objectContaining({ length: 32 })]);
+    expect(keysIn('')).toEqual([[id, key]]);
+    expect(read({ SURESHOT_SECRET: `${secret}!` }).encryptionKeys[0]?.key).not.toEqual(
+      Buffer.from(key ?? '', 'base64'),
+    );
+    expect(key).not.toContain(secret);
+  });
+
+  test('come in their order, and the one made of the secret stays the last', () => {
+    const [derived] = keysIn('');
+    expect(keysIn(`yb=${second}, ya=${first}`)).toEqual([['yb', second], ['ya', first], derived]);
+    const file = fileWith(`a=${first}\n`);
+    expect(read({ SURESHOT_ENCRYPTION_KEYS_FILE: file }).encryptionKeys.map(({ id }) => id)).toEqual(['a', 'secret']);
+  });
+
+  test.each([
+    ['a key without a name', first],
+    ['a name without a key', 'a='],
+    ['what is no base64', 'a=hush!hush!hush!hush!hush!hush!hush!hush!hush'],
+    ['a key too short', `a=${Buffer.alloc(31, 7).toString('base64')}`],
+    ['a key too long', `a=${Buffer.alloc(33, 7).toString('base64')}`],
+    ['the name of the one made of the secret', `secret=${first}`],
+    ['a name twice', `a=${first},a=${second}`],
+  ])('%s is a problem that shows no key', (_what, text) => {
+    for (const act of [read, stack]) {
+      const problems = problemsOf(() => act({ SURESHOT_ENCRYPTION_KEYS: text }));
+      expect(problems).toEqual([expect.stringMatching(/^SURESHOT_ENCRYPTION_KEYS /)]);
+      expect(problems.join()).not.toMatch(/hush|Bwc|AQE|AgI/);
+    }
+  });
+
+  test('every problem of theirs is told at once', () => {
+    const problems = problemsOf(() => read({ SURESHOT_ENCRYPTION_KEYS: 'a=1,2', PORT: 'x' })).join('\n');
+    for (const part of ['entry 1', 'entry 2', 'PORT']) expect(problems).toContain(part);
+  });
+});
+
+test('PUBLIC_URL is where others reach us, without a slash at the end', () => {
+  expect(read().publicUrl).toBeNull();
+  expect(read({ PUBLIC_URL: 'https://sureshot.example.com/' }).publicUrl).toBe('https://sureshot.example.com');
+  expect(read({ PUBLIC_URL: 'https://example.com:8443/sureshot' }).publicUrl).toBe('https://example.com:8443/sureshot');
+  for (const host of ['127.0.0.1:3000', 'localhost:3000', '[::1]:3000'])
+    expect(read({ PUBLIC_URL: `http://${host}` }).publicUrl).toBe(`http://${host}`);
+});
+
+test.each([
+  'sureshot.example.com',
+  'http://sureshot.example.com',
+  'http://127.example.com',
+  'ftp://sureshot.example.com',
+  'https://user:hush@sureshot.example.com',
+  'https://sureshot.example.com/?a=hush',
+  'https://sureshot.example.com/#top',
+])('PUBLIC_URL %s is a problem', (url) => {
+  for (const act of [read, stack]) {
+    const problems = problemsOf(() => act({ PUBLIC_URL: url }));
+    expect(problems).toEqual([expect.stringMatching(/^PUBLIC_URL must be a URL starting with https:/)]);
+    expect(problems.join()).not.toContain('hush');
+  }
+});
+
+test("the administrator's key of fal goes to every key of fal and to no other", () => {
+  const adminKeysIn = (environment: Environment) => {
+    const { credentials } = read({ FAL_API_KEYS: 'a=1,b=2', OPENAI_API_KEY: 'x', ...environment });
+    return [...(credentials['fal'] ?? []), ...(credentials['openai'] ?? [])].map(({ adminKey }) => adminKey);
+  };
+  expect(adminKeysIn({})).toEqual([undefined, undefined, undefined]);
+  expect(adminKeysIn({ FAL_ADMIN_KEY: 'admin' })).toEqual(['admin', 'admin', undefined]);
+  expect(adminKeysIn({ FAL_ADMIN_KEY_FILE: fileWith('filed\n') })).toEqual(['filed', 'filed', undefined]);
 });
 
 test('tells where the settings came from, so that they can be followed', () => {

@@ -68,12 +68,18 @@ test.each<[path: string, settings: object]>([
   ['polling.scale', { polling: { scale: 0 } }],
   ['polling.scale', { polling: { scale: 11 } }],
   ['ambiguity.resubmitUpToUsd', { ambiguity: { resubmitUpToUsd: -1 } }],
+  ['ambiguity.holdHours', { ambiguity: { holdHours: 0 } }],
+  ['providers.openai.store', { providers: { openai: { store: 'yes' } } }],
+  ['versioning.behavior', { versioning: { behavior: 'sometimes' } }],
+  ['versioning.deployment', { versioning: { deployment: 'sureshot.eu' } }],
+  ['versioning.buildId', { versioning: { buildId: '' } }],
   ['retry.initialSeconds', { retry: { initialSeconds: 0 } }],
   ['retry.maximumSeconds', { retry: { maximumSeconds: '30' } }],
   ['retry.factor', { retry: { factor: 0.5 } }],
   ['submit.timeoutMs', { submit: { timeoutMs: 1 } }],
   ['reconcile.everySeconds', { reconcile: { everySeconds: 0 } }],
   ['reconcile.silentSeconds', { reconcile: { silentSeconds: 1.5 } }],
+  ['reconcile.orphansEverySeconds', { reconcile: { orphansEverySeconds: 0 } }],
   ['models.0.id', own({ id: 'kling' })],
   ['models.0.id', own({ id: 'nobody/kling' })],
   ['models.0.providerModel', own({ providerModel: '' })],
@@ -119,7 +125,9 @@ test.each<[problem: string, settings: object]>([
     'routing.defaults.video.fallback fal/flux/dev is no video model',
     { routing: { defaults: { video: { model: 'fal/veo3.1', fallback: 'fal/flux/dev' } } } },
   ],
-])('what names no model is refused: %s', (problem, settings) => {
+  ['providers.fal.store is a setting of openai only', { providers: { fal: { store: true } } }],
+  ['providers.runway.store is a setting of openai only', { providers: { runway: { store: false } } }],
+])('what is no model, or not of this provider, is refused: %s', (problem, settings) => {
   expect(problemsOf(settings)).toEqual([problem]);
 });
 

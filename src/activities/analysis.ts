@@ -82,19 +82,20 @@ const analyzeLocally = (request: GenerationRequest): Analysis => {
 
 /** First step: the generation is running from here on. Returns how many images and videos are to be fetched first. */
 export const analyzeRequest = async (
-  { database }: Dependencies,
+  { database, reached }: Dependencies,
   { generationId, runId }: { generationId: string; runId: string },
 ): Promise<{ inputsToFetch: number }> => {
   let inputsToFetch = 0;
-  await publishChange(database, generationId, ({ request, phase }) => {
+  await publishChange(database, generationId, ({ request, analysis, phase }) => {
     inputsToFetch = listUnfetched(request).length;
     return {
       status: 'running',
       // a run that was reset starts here again; what it had reached stays published
       phase: phase ?? 'analyzing',
       workflowRunId: runId,
-      ...(request.analysis !== 'off' && { analysis: analyzeLocally(request) }),
+      ...(request.analysis !== 'off' && analysis === null && { analysis: analyzeLocally(request) }),
     };
   });
+  reached('analyzed');
   return { inputsToFetch };
 };

@@ -58,7 +58,7 @@ const storeOne = async (
   work: Work,
   { output, index }: { output: StoredOutput; index: number },
 ): Promise<NewArtifact> => {
-  const key = blobKey(work.key, index);
+  const key = blobKey(work.attempt, index);
   if (output.kind === 'text') {
     const stored = await dependencies.blobs.write(key, Buffer.from(output.text, 'utf8'));
     return { index, key, contentType: textType(work), ...stored };
@@ -88,9 +88,9 @@ const storeAll = async (
 const freshOutputs = async (dependencies: Dependencies, work: Work): Promise<StoredOutput[] | null> => {
   if (!work.provider.check || work.attempt.operation === null || !work.credential) return null;
   try {
-    const outcome = await work.provider.check(work.model, operationOf(work.attempt), callOf(work));
+    const outcome = await work.provider.check(work.model, operationOf(work.attempt), callOf(work, dependencies));
     if (outcome.state !== 'succeeded') return null;
-    const outputs = await keepOutputs(dependencies, work.key, outcome.outputs);
+    const outputs = await keepOutputs(dependencies, work.attempt, outcome.outputs);
     await replaceOutputs(dependencies.database, work.key, outputs);
     return outputs;
   } catch (error) {
@@ -162,6 +162,7 @@ export const storeArtifacts = async (dependencies: Dependencies, key: AttemptKey
   if (work.attempt.status !== 'succeeded') return stepOf(work.attempt);
   try {
     await withHeartbeat(() => storeOnce(dependencies, work));
+    dependencies.reached('stored');
     return { state: 'succeeded', stored: true };
   } catch (error) {
     if (!isHopeless(faultOf(error), dependencies)) throw error;
@@ -173,6 +174,7 @@ const storeOnce = async (dependencies: Dependencies, work: Work): Promise<void> 
   if (await isStored(dependencies, work)) return;
   const artifacts = await storeOrRefresh(dependencies, work);
   const { generationId, number } = work.key;
+  dependencies.reached('downloaded');
   await recordArtifacts(dependencies.database, { generationId, attempt: number, artifacts });
 };
 

@@ -17,5 +17,6 @@ export const chooseCandidates = async (
     candidates = inTheRunning(decision).length;
     return generation.decision ? {} : { phase: 'choosing', decision };
   });
+  dependencies.reached('chosen');
   return { candidates };
 };

@@ -22,10 +22,18 @@ export type ActivitySettings = {
   unknownPrices: Snapshot['unknownPrices'];
   /** A running generation that has published nothing for this long is asked after. */
   silentSeconds: number;
+  /** How long an attempt of unknown fate is held for a decision. */
+  holdMs: number;
+  /** Whether the provider is asked to keep what it makes, where that is a choice. */
+  store(provider: string): boolean;
+  /** How often providers are asked for work that nobody here knows of. */
+  orphansEverySeconds: number;
 };
 
 /** Keys that work was sent with, kept for as long as that work may need them. */
 export type Vault = {
+  /** What tells two keys of one name apart. */
+  printOf(credential: Credential): string;
   /** Before the send. Returns the print that `open` finds it by; the same key is kept once. */
   keep(provider: string, credential: Credential): Promise<string>;
   open(provider: string, alias: string, print: string): Promise<Credential | null>;
@@ -51,8 +59,10 @@ export type Boundary =
 
 /** What reconcile needs of the workflow service. */
 export type WorkflowPort = {
-  start(generation: { id: string; tenantId: string; medium: string }): Promise<'started' | 'exists'>;
+  start(generation: { id: string; tenantId: string; medium: string; delayMs?: number }): Promise<'started' | 'exists'>;
   cancel(generationId: string): Promise<void>;
+  /** Something was decided or found out about a lost answer it waits for. */
+  resolve(generationId: string): Promise<void>;
   isClosed(generationId: string): Promise<boolean>;
   watch(attempt: { generationId: string; number: number }): Promise<'started' | 'exists'>;
 };
@@ -68,8 +78,12 @@ export type Dependencies = {
   readonly settings: ActivitySettings;
   vault: Vault;
   workflows: WorkflowPort;
+  /** Where the provider may announce the end of this attempt's work; `null`: nowhere. */
+  callbackUrlFor(provider: string, key: { generationId: string; number: number }): string | null;
   /** Told at every boundary. Does nothing but in the suite that kills there. */
-  reached(boundary: Boundary): void;
+  reached: (boundary: Boundary) => void;
+  /** A name that nobody had before. */
+  newSender: () => string;
   clock: () => Date;
   random: () => number;
   logger: Logger;
@@ -107,7 +121,7 @@ export const findProvider = ({ providers }: Dependencies, id: string): Provider 
     `provider ${id}`,
   );
 
-/** The one the attempt was sent with, or, before that, the first. `null`: not configured any more. */
+/** The configured one of this name; without a name the first. `null`: not configured (any more). */
 export const findCredential = (
   { credentials }: Dependencies,
   { provider, credential }: { provider: string; credential: string | null },
@@ -116,8 +130,29 @@ export const findCredential = (
   return usable.find(({ alias }) => alias === credential) ?? (credential === null ? (usable[0] ?? null) : null);
 };
 
+/**
+ * The one the attempt was sent with: also where it has left the configuration since, or where its name stands for
+ * another key now. `null`: neither configured nor kept.
+ */
+export const openCredential = async (
+  dependencies: Dependencies,
+  attempt: { provider: string; credential: string | null; credentialPrint: string | null },
+): Promise<Credential | null> => {
+  const { provider, credential: alias, credentialPrint: print } = attempt;
+  const configured = findCredential(dependencies, attempt);
+  if (alias === null || print === null || (configured && dependencies.vault.printOf(configured) === print))
+    return configured;
+  return (await dependencies.vault.open(provider, alias, print)) ?? configured;
+};
+
 export const traceOf = ({ generationId, number }: { generationId: string; number: number }): string =>
   `${generationId}-${number}`;
+
+/** `null`: not a trace of ours. */
+export const keyOfTrace = (trace: string): { generationId: string; number: number } | null => {
+  const parts = /^(gen_\w+)-([1-9]\d*)$/.exec(trace);
+  return parts && { generationId: parts[1] ?? '', number: Number(parts[2]) };
+};
 
 /** For the attempt's row: which service stands between us and the provider. */
 export const gatewayOf = (credential: Credential | null): string | null =>

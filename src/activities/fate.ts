@@ -1,6 +1,8 @@
-import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
+import { findModel, findProvider, openCredential, traceOf, type Dependencies } from './dependencies';
 import { adaptInput } from '../domain/adapted-input';
-import type { Operation } from '../providers/provider';
+import type { GenerationRequest } from '../domain/generation';
+import type { Model } from '../domain/model';
+import { ProviderError, type Call, type Operation, type Provider } from '../providers/provider';
 import {
   recordEnding,
   recordNotAccepted,
@@ -10,6 +12,8 @@ import {
   type Ending,
 } from '../stores/attempts';
 import { readGeneration } from '../stores/generations';
+import { listCallbacks } from '../stores/provider-callbacks';
+import { comeBackLater } from './step';
 
 /** How an attempt ends whose answer is lost. `epoch` is of the send this is known of. */
 export const lost = (epoch: number, message: string): Ending => ({
@@ -21,19 +25,78 @@ export const lost = (epoch: number, message: string): Ending => ({
   epoch,
 });
 
-/** The recovery door, where the provider has one and we have the key. */
-const ask = async (
+/** For how long a list that cannot be read, or that may still change, is asked again. */
+const patienceMs = 30 * 60_000;
+const askAgainMs = 5_000;
+
+type Asked = { provider: Provider; model: Model; call: Call };
+
+/** The provider may have told by itself what our sender did not live to hear. */
+const readCallbacks = async (
+  { database, logger }: Dependencies,
+  subject: AttemptRow,
+  { provider, model, call }: Asked,
+): Promise<Operation | null> => {
+  if (!provider.readCallback) return null;
+  for (const callback of await listCallbacks(database, subject)) {
+    const read = await provider.readCallback(model, callback, call);
+    if (read !== 'forged') return read;
+    logger.warn({ attempt: call.trace }, 'a message about this attempt is not from its provider');
+  }
+  return null;
+};
+
+const prepareToAsk = async (
   dependencies: Dependencies,
   subject: AttemptRow,
   deadlineMs: number,
-): Promise<Operation | 'absent' | 'unknown'> => {
+): Promise<Asked | null> => {
   const provider = findProvider(dependencies, subject.provider);
-  const credential = findCredential(dependencies, subject);
-  if (!provider.find || !credential) return 'unknown';
-  const model = findModel(dependencies, subject.model);
-  const { request } = await readGeneration(dependencies.database, subject.generationId);
-  const sent = { at: subject.sentAt ?? subject.startedAt, input: adaptInput(model, request.input) };
-  return provider.find(model, sent, { credential, trace: traceOf(subject), deadlineMs });
+  const credential = await openCredential(dependencies, subject);
+  if (!credential) return null;
+  const call = { credential, trace: traceOf(subject), deadlineMs, store: dependencies.settings.store(provider.id) };
+  return { provider, model: findModel(dependencies, subject.model), call };
+};
+
+type Answered = Operation | 'absent' | 'unknown';
+
+/** A message about accepted work comes when it is done. */
+const announcedWithinMs = ({ typicalSeconds }: Model): number => 60_000 + 2_000 * typicalSeconds;
+
+const askList = async (
+  { sentAt, startedAt }: AttemptRow,
+  { provider, model, call }: Asked,
+  { input }: GenerationRequest,
+): Promise<Answered> =>
+  (await provider.find?.(model, { at: sentAt ?? startedAt, input: adaptInput(model, input) }, call)) ?? 'unknown';
+
+/** What it has cannot be read now, or is not up to date yet. After half an hour nobody waits for it any more. */
+const withPatience = (error: unknown, silentMs: number): unknown =>
+  error instanceof ProviderError && silentMs <= patienceMs
+    ? comeBackLater('not_settled', error.retryAfterMs ?? askAgainMs)
+    : error;
+
+/** The recovery doors, where the provider has any and we have the key. */
+const ask = async (dependencies: Dependencies, subject: AttemptRow, deadlineMs: number): Promise<Answered> => {
+  const asked = await prepareToAsk(dependencies, subject, deadlineMs);
+  if (!asked) return 'unknown';
+  const { now, request } = await readGeneration(dependencies.database, subject.generationId);
+  const silentMs = now.getTime() - (subject.sentAt ?? subject.startedAt).getTime();
+  try {
+    const told = await readCallbacks(dependencies, subject, asked);
+    const found = told ?? (await askList(subject, asked, request));
+    if (found === 'unknown' && subject.announced && silentMs < announcedWithinMs(asked.model))
+      throw comeBackLater('not_settled', askAgainMs);
+    return found;
+  } catch (error) {
+    throw withPatience(error, silentMs - (subject.sendTimeoutMs ?? 0));
+  }
+};
+
+/** A door that stays shut tells nothing. */
+const asUnknown = (error: unknown): 'unknown' => {
+  if (error instanceof ProviderError) return 'unknown';
+  throw error;
 };
 
 /**
@@ -47,7 +110,7 @@ export const settleFate = async (
 ): Promise<void> => {
   const { database } = dependencies;
   const key: AttemptKey = { generationId: subject.generationId, number: subject.number };
-  const found = await ask(dependencies, subject, deadlineMs);
+  const found = await ask(dependencies, subject, deadlineMs).catch(asUnknown);
   if (found === 'unknown')
     await recordEnding(database, key, lost(subject.epoch, 'nobody recorded one, and the provider cannot tell'));
   else if (found === 'absent')
@@ -58,4 +121,17 @@ export const settleFate = async (
       epoch: subject.epoch,
     });
   else await recordSubmitted(database, key, { operation: found, providerRequestId: null });
+};
+
+/** A lost answer that turned up after all: its provider has told something since. Returns whether it was about this. */
+export const recoverAnnounced = async (
+  dependencies: Dependencies,
+  subject: AttemptRow,
+  deadlineMs: number,
+): Promise<boolean> => {
+  const asked = await prepareToAsk(dependencies, subject, deadlineMs);
+  const operation = asked && (await readCallbacks(dependencies, subject, asked));
+  if (!operation) return false;
+  await recordSubmitted(dependencies.database, subject, { operation, providerRequestId: null });
+  return true;
 };

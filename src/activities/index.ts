@@ -7,6 +7,7 @@ import { chooseCandidates } from './choice';
 import type { Dependencies } from './dependencies';
 import { fetchInputs } from './inputs';
 import { pollAttempt } from './look';
+import { reconcileOrphans } from './orphans';
 import { planAttempt } from './plan';
 import { probeProvider } from './probe';
 import { reconcileGenerations } from './reconciliation';
@@ -26,6 +27,7 @@ const activities = {
   releaseAttempt,
   settleGeneration,
   reconcileGenerations,
+  reconcileOrphans,
   probeProvider,
 };
 

@@ -21,7 +21,7 @@ import {
   type AttemptRow,
 } from '../stores/attempts';
 import { readGeneration, type LockedGeneration } from '../stores/generations';
-import { findCredential, findModel, findProvider, traceOf, type Dependencies } from './dependencies';
+import { findModel, findProvider, openCredential, traceOf, type Dependencies } from './dependencies';
 import { persist } from './heartbeat';
 import { costOf, keepOutputs, warningsOf } from './results';
 import { comeBackLater, stepOf } from './step';
@@ -51,14 +51,18 @@ export const readWork = async (dependencies: Dependencies, key: AttemptKey): Pro
     generation: await readGeneration(dependencies.database, key.generationId),
     provider: findProvider(dependencies, attempt.provider),
     model: findModel(dependencies, attempt.model),
-    credential: findCredential(dependencies, attempt),
+    credential: await openCredential(dependencies, attempt),
   };
 };
 
-/** Throws without a key: paid work waits for it to come back, only the provider's word ends it. */
-export const callOf = ({ key, attempt, credential }: Work): Call => {
-  if (!credential) throw new Error(`no key called ${attempt.credential} for ${attempt.provider}`);
-  return { credential, trace: traceOf(key), deadlineMs: lookTimeoutMs };
+/** Throws without a key, which is then awaited: it may come back. */
+export const callOf = ({ key, attempt, credential }: Work, { settings }: Dependencies): Call => {
+  if (!credential)
+    throw new ProviderError('provider_auth', `no key called ${attempt.credential} for ${attempt.provider}`, {
+      accepted: 'no',
+      scope: 'credential',
+    });
+  return { credential, trace: traceOf(key), deadlineMs: lookTimeoutMs, store: settings.store(attempt.provider) };
 };
 
 const delayFor = ({ settings, random }: Dependencies, work: Work, hintMs: number | null): number =>
@@ -67,6 +71,7 @@ const delayFor = ({ settings, random }: Dependencies, work: Work, hintMs: number
     elapsedMs: work.generation.now.getTime() - (work.attempt.submittedAt ?? work.attempt.startedAt).getTime(),
     hintMs,
     leftMs: work.generation.deadlineAt.getTime() - work.generation.now.getTime(),
+    announced: work.attempt.announced,
     scale: settings.pollScale,
     random: random(),
   });
@@ -77,26 +82,38 @@ export const pollAttempt = async (
   { watching, ...key }: AttemptKey & { watching: boolean },
 ): Promise<AttemptStep> => {
   const work = await readWork(dependencies, key);
-  if (work.attempt.supersededBy !== null) return { state: 'fenced' };
+  // late work is replaced, and watched all the same
+  if (work.attempt.supersededBy !== null && !watching) return { state: 'fenced' };
   if (work.attempt.status !== 'submitted') return stepOf(work.attempt);
   const outcome = await look(dependencies, work);
   if (outcome instanceof ProviderError) return failedLook(dependencies, { ...work, watching }, outcome);
   if (outcome.state !== 'pending') return concluded(dependencies, work, outcome);
-  if (!watching) await recordLook(dependencies.database, key, outcome.progress ?? null);
-  if (!watching && (await stopOverdue(dependencies, work))) return { state: 'canceled' };
+  if (!watching && (await isStopped(dependencies, work, outcome.progress ?? null))) return { state: 'canceled' };
   throw comeBackLater('not_ready', delayFor(dependencies, work, outcome.retryAfterMs ?? null));
 };
 
+const isStopped = async (dependencies: Dependencies, work: Work, progress: number | null): Promise<boolean> => {
+  await recordLook(dependencies.database, work.key, progress);
+  return stopOverdue(dependencies, work);
+};
+
+/** A person named an operation where there is nothing to look at. */
+const lostForGood = ({ id }: Provider): Outcome => ({
+  state: 'failed',
+  code: 'provider_result_lost',
+  message: `${id} keeps nothing that could be looked at`,
+});
+
 const look = async (dependencies: Dependencies, work: Work): Promise<Outcome | ProviderError> => {
   const { provider, model, attempt } = work;
-  const call = callOf(work);
   try {
-    if (!provider.check) throw new Error(`${provider.id} has no operations to look at`);
+    const call = callOf(work, dependencies);
+    if (!provider.check) return lostForGood(provider);
     return await provider.check(model, operationOf(attempt), call);
   } catch (error) {
     if (error instanceof ProviderError) return error;
     dependencies.logger.error(
-      { attempt: call.trace, error: (error as Error).message },
+      { attempt: traceOf(work.key), error: (error as Error).message },
       'a look went wrong on our side',
     );
     throw error;
@@ -105,12 +122,13 @@ const look = async (dependencies: Dependencies, work: Work): Promise<Outcome | P
 
 const concluded = async (
   dependencies: Dependencies,
-  { key, model, generation }: Work,
+  { key, attempt, model, generation }: Work,
   outcome: Exclude<Outcome, { state: 'pending' }>,
 ): Promise<AttemptStep> => {
   const { database } = dependencies;
+  dependencies.reached('looked');
   if (outcome.state === 'succeeded') {
-    const outputs = await keepOutputs(dependencies, key, outcome.outputs);
+    const outputs = await keepOutputs(dependencies, attempt, outcome.outputs);
     const costUsd = costOf(model, generation.request.input, outcome);
     const { usage } = outcome;
     const warnings = warningsOf(model, generation.request.input, outcome);
@@ -126,20 +144,35 @@ const concluded = async (
       from: ['submitted'],
     });
   }
+  dependencies.reached('concluded');
   dependencies.logger.info({ attempt: traceOf(key), state: outcome.state }, 'the provider is done');
   return stepOf(await readAttempt(database, key));
 };
 
-/** Answers that make no sense, after the deadline: nothing better will come. */
-const senselessLooks = 20;
+/**
+ * How long the provider is believed to be able to say more, once the deadline has passed: a day for what may pass, no
+ * time for answers that make no sense, an hour for a key that is refused (somebody may put it right).
+ */
+const patienceMs: Partial<Record<FailureCode, number>> = {
+  provider_bad_response: 0,
+  caller_invalid_request: 0,
+  provider_auth: 3_600_000,
+  provider_insufficient_funds: 3_600_000,
+};
+const usualPatienceMs = 24 * 3_600_000;
 
+/** In a row. Looks that an outage of ours prevented do not count. */
+const failedLooksAtLeast = 20;
+
+/** With what the attempt ends; `null`: another look may tell more. */
 const lastWord = (work: Work, error: ProviderError, looks: { failed: number; gone: number }): FailureCode | null => {
   if (looks.gone >= goneAfterLooks) return 'provider_result_lost';
-  const overdue = work.generation.now > work.generation.deadlineAt;
-  return overdue && error.code === 'provider_bad_response' && looks.failed >= senselessLooks ? error.code : null;
+  const overdueMs = work.generation.now.getTime() - work.generation.deadlineAt.getTime();
+  const hasPatience = overdueMs <= (patienceMs[error.code] ?? usualPatienceMs);
+  return hasPatience || looks.failed < failedLooksAtLeast ? null : error.code;
 };
 
-/** The look failed, not the generation. Only "there is no such operation", said repeatedly, is the provider's last word. */
+/** The look failed, not the generation: it takes a provider's last word to end it, or a long silence. */
 const failedLook = async (
   dependencies: Dependencies,
   work: Work & { watching: boolean },
@@ -171,11 +204,13 @@ const stopOverdue = async (dependencies: Dependencies, work: Work): Promise<bool
 };
 
 /** `unable` also when the call fails: the next look tells how it stands. */
-export const cancelAtProvider = async ({ logger }: Dependencies, work: Work): Promise<Cancellation> => {
+export const cancelAtProvider = async (dependencies: Dependencies, work: Work): Promise<Cancellation> => {
   const { provider, model, attempt } = work;
+  const { logger, reached } = dependencies;
   if (!provider.cancel) return 'unable';
+  reached('canceling');
   try {
-    return await provider.cancel(model, operationOf(attempt), callOf(work));
+    return await provider.cancel(model, operationOf(attempt), callOf(work, dependencies));
   } catch (error) {
     logger.warn({ attempt: traceOf(work.key), error: (error as Error).message }, 'could not cancel at the provider');
     return 'unable';

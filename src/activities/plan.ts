@@ -2,8 +2,12 @@ import { planAttempt as plan, type Plan } from '../stores/attempt-plan';
 import { findModel, type Dependencies } from './dependencies';
 
 /** Decides from the ledger whether there is another attempt to make, and allocates it. */
-export const planAttempt = (dependencies: Dependencies, { generationId }: { generationId: string }): Promise<Plan> =>
-  plan(dependencies.database, generationId, {
+export const planAttempt = async (
+  dependencies: Dependencies,
+  { generationId }: { generationId: string },
+): Promise<Plan> => {
+  const planned = await plan(dependencies.database, generationId, {
+    holdMs: dependencies.settings.holdMs,
     policyOf: ({ request }) => ({
       onAmbiguous: request.onAmbiguous,
       resubmitUpToUsd: dependencies.settings.resubmitUpToUsd,
@@ -14,3 +18,6 @@ export const planAttempt = (dependencies: Dependencies, { generationId }: { gene
       return price === null ? `${id}@unknown` : `${id}@${price.readOn}`;
     },
   });
+  dependencies.reached('planned');
+  return planned;
+};

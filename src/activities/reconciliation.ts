@@ -1,40 +1,117 @@
-import { listUnwatched } from '../stores/attempts';
-import { listCancelPending, listNotBegun, listSilent } from '../stores/generations';
+import { readAttempt } from '../stores/attempts';
+import {
+  listAnnounced,
+  listCancelPending,
+  listDecided,
+  listNotBegun,
+  listSilent,
+  listUnwatched,
+  recordRepair,
+} from '../stores/reconciliation';
 import type { Dependencies } from './dependencies';
+import { recoverAnnounced } from './fate';
 import { settleGeneration } from './settlement';
 
 /** Younger rows are left to the API, which starts their workflows itself. */
 const patienceSeconds = 5;
 
-const close = async (dependencies: Dependencies, generationId: string): Promise<void> => {
+const askTimeoutMs = 20_000;
+
+/** What was put right, and how often. */
+export type Repairs = Record<
+  'started' | 'canceled' | 'closed' | 'watched' | 'recovered' | 'resolved' | 'failed',
+  number
+>;
+
+type Repair = Exclude<keyof Repairs, 'failed'>;
+
+/** Something that may be out of order, and what to do about it: `null` where nothing was. */
+type Sweep = (dependencies: Dependencies) => Promise<{ id: string; mend: () => Promise<Repair | null> }[]>;
+
+const close = async (dependencies: Dependencies, generationId: string): Promise<Repair> => {
   const { status } = await settleGeneration(dependencies, { generationId, canceled: false, interrupted: true });
   dependencies.logger.warn({ generation: generationId, status }, 'closed: its workflow had ended without an outcome');
+  return 'closed';
 };
 
-/** What the database and the workflow service disagree on is put right here; each figure counts repairs. */
-export const reconcileGenerations = async (
-  dependencies: Dependencies,
-): Promise<{ started: number; canceled: number; closed: number; watched: number }> => {
-  const { database, workflows } = dependencies;
-  const done = { started: 0, canceled: 0, closed: 0, watched: 0 };
-  for (const generation of await listNotBegun(database, patienceSeconds)) {
-    if ((await workflows.start(generation)) === 'started') done.started += 1;
-    else if (await workflows.isClosed(generation.id)) {
-      await close(dependencies, generation.id);
-      done.closed += 1;
+const closeIfOver = async (dependencies: Dependencies, id: string): Promise<Repair | null> =>
+  (await dependencies.workflows.isClosed(id)) ? close(dependencies, id) : null;
+
+/** Accepted rows without a workflow. */
+const sweepNotBegun: Sweep = async (dependencies) =>
+  (await listNotBegun(dependencies.database, patienceSeconds)).map((generation) => ({
+    id: generation.id,
+    mend: async () => {
+      const { workflows } = dependencies;
+      return (await workflows.start(generation)) === 'started' ? 'started' : closeIfOver(dependencies, generation.id);
+    },
+  }));
+
+/** Cancels requested, but not delivered. */
+const sweepCancels: Sweep = async ({ database, workflows }) =>
+  (await listCancelPending(database, patienceSeconds)).map(({ id }) => ({
+    id,
+    mend: async () => {
+      await workflows.cancel(id);
+      return 'canceled';
+    },
+  }));
+
+/** Rows that run although their workflow is closed: terminated in the Web UI, timed out, lost by the server. */
+const sweepSilent: Sweep = async (dependencies) =>
+  (await listSilent(dependencies.database, dependencies.settings.silentSeconds)).map(({ id }) => ({
+    id,
+    mend: () => closeIfOver(dependencies, id),
+  }));
+
+/** Work that nobody waits for. */
+const sweepUnwatched: Sweep = async ({ database, workflows }) =>
+  (await listUnwatched(database, patienceSeconds)).map((attempt) => ({
+    id: attempt.generationId,
+    mend: async () => ((await workflows.watch(attempt)) === 'started' ? 'watched' : null),
+  }));
+
+/** Lost answers about which the provider has told something since. */
+const sweepAnnounced: Sweep = async (dependencies) =>
+  (await listAnnounced(dependencies.database)).map((key) => ({
+    id: key.generationId,
+    mend: async () => {
+      const subject = await readAttempt(dependencies.database, key);
+      if (!(await recoverAnnounced(dependencies, subject, askTimeoutMs))) return null;
+      await dependencies.workflows.resolve(key.generationId);
+      return 'recovered';
+    },
+  }));
+
+/** Held ones that were decided, or whose time is up: their workflow was not told. */
+const sweepHeld: Sweep = async ({ database, workflows, settings }) =>
+  (await listDecided(database, settings.holdMs)).map(({ id }) => ({
+    id,
+    mend: async () => {
+      await workflows.resolve(id);
+      return 'resolved';
+    },
+  }));
+
+const sweeps = [sweepNotBegun, sweepCancels, sweepSilent, sweepUnwatched, sweepAnnounced, sweepHeld];
+
+/** What the database and the workflow service disagree on is put right here; every repair is an event of its generation. */
+export const reconcileGenerations = async (dependencies: Dependencies): Promise<Repairs> => {
+  const { database, logger } = dependencies;
+  const done: Repairs = { started: 0, canceled: 0, closed: 0, watched: 0, recovered: 0, resolved: 0, failed: 0 };
+  for (const sweep of sweeps) {
+    for (const { id, mend } of await sweep(dependencies)) {
+      try {
+        const repair = await mend();
+        if (repair === null) continue;
+        done[repair] += 1;
+        await recordRepair(database, id, repair);
+      } catch (error) {
+        // one that cannot be mended now must not keep the others waiting
+        done.failed += 1;
+        logger.warn({ generation: id, error: (error as Error).message }, 'could not be put right yet');
+      }
     }
-  }
-  for (const { id } of await listCancelPending(database, patienceSeconds)) {
-    await workflows.cancel(id);
-    done.canceled += 1;
-  }
-  for (const { id } of await listSilent(database, dependencies.settings.silentSeconds)) {
-    if (!(await workflows.isClosed(id))) continue;
-    await close(dependencies, id);
-    done.closed += 1;
-  }
-  for (const attempt of await listUnwatched(database, patienceSeconds)) {
-    if ((await workflows.watch(attempt)) === 'started') done.watched += 1;
   }
   return done;
 };

@@ -20,9 +20,12 @@ export const warningsOf = (model: Model, input: GenerationInput, { warnings }: S
   ...warnings,
 ];
 
-/** Under the attempt that made it: two attempts never write the same blob. */
-export const blobKey = ({ generationId, number }: AttemptKey, index: number): string =>
-  `generations/${generationId}/${number}/${index}`;
+/** Which send of an attempt. */
+export type SendKey = AttemptKey & { epoch: number };
+
+/** Under the send that made it: two sends never write the same blob. */
+export const blobKey = ({ generationId, number, epoch }: SendKey, index: number): string =>
+  `generations/${generationId}/${number}-${epoch}/${index}`;
 
 const keep = async ({ blobs }: Dependencies, key: string, output: Output): Promise<StoredOutput> => {
   if (output.kind === 'text') return { kind: 'text', text: storable(output.text) };
@@ -34,7 +37,7 @@ const keep = async ({ blobs }: Dependencies, key: string, output: Output): Promi
 /** Bytes that came with the answer exist nowhere else: they are stored before the answer is recorded. */
 export const keepOutputs = (
   dependencies: Dependencies,
-  key: AttemptKey,
+  key: SendKey,
   outputs: readonly Output[],
 ): Promise<StoredOutput[]> =>
   Promise.all(outputs.map((output, index) => keep(dependencies, blobKey(key, index), output)));

@@ -1,7 +1,8 @@
 import type { Failure, FailureCode } from '../domain/failure';
-import type { TerminalStatus, Usage } from '../domain/generation';
+import { isTerminal, type TerminalStatus, type Usage } from '../domain/generation';
 import { cut } from '../domain/text';
-import { outputsOf, type AttemptRow } from '../stores/attempts';
+import { isCounted, outputsOf, type AttemptRow } from '../stores/attempts';
+import { letGoOfPlanned } from '../stores/attempt-take';
 import { inTransaction, type Transaction } from '../stores/database';
 import { lockGeneration, publish, type Change, type LockedGeneration } from '../stores/generations';
 import type { Dependencies } from './dependencies';
@@ -19,8 +20,7 @@ const interruptedFailure: Failure = {
   message: 'the workflow was closed before it had an outcome; re-run the generation',
 };
 
-const latestOf = (attempts: readonly AttemptRow[]): AttemptRow | undefined =>
-  attempts.filter((attempt) => attempt.status !== 'superseded').at(-1);
+const latestOf = (attempts: readonly AttemptRow[]): AttemptRow | undefined => attempts.filter(isCounted).at(-1);
 
 const failureOf = (attempts: readonly AttemptRow[]): Failure => {
   const latest = latestOf(attempts);
@@ -76,15 +76,20 @@ const readLedger = async (transaction: Transaction, generationId: string): Promi
  * Last step: what the ledger says is what the generation ends as. `canceled`: the workflow was cancelled, by a caller or
  * in the Web UI. `interrupted`: it is closed and cannot say more.
  */
-export const settleGeneration = (
-  { database }: Dependencies,
+export const settleGeneration = async (
+  { database, reached }: Dependencies,
   input: { generationId: string; canceled: boolean; interrupted?: boolean },
-): Promise<Settlement> =>
-  inTransaction(database, async (transaction) => {
+): Promise<Settlement> => {
+  reached('settling');
+  const settled = await inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, input.generationId);
     const ledger = await readLedger(transaction, input.generationId);
-    if (generation.status !== 'queued' && generation.status !== 'running') return { status: generation.status };
+    if (isTerminal(generation.status)) return { status: generation.status };
     const change = conclude(generation, ledger, { canceled: input.canceled, interrupted: input.interrupted === true });
     await publish(transaction, generation, change);
+    await letGoOfPlanned(transaction, generation);
     return { status: change.status };
   });
+  reached('settled');
+  return settled;
+};

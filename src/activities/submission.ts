@@ -15,16 +15,17 @@ import {
 } from '../providers/provider';
 import {
   readAttempt,
+  recordAnswer,
   recordEnding,
   recordNotAccepted,
   recordSubmitted,
-  recordSucceeded,
   type AttemptKey,
   type AttemptRow,
+  type Ending,
 } from '../stores/attempts';
-import { takeAttempt, untakeAttempt, type Take } from '../stores/attempt-take';
+import { endSend, takeAttempt, untakeAttempt, type Sender, type Take } from '../stores/attempt-take';
 import { readGeneration } from '../stores/generations';
-import { findCredential, findModel, findProvider, gatewayOf, traceOf, type Dependencies } from './dependencies';
+import { findModel, findProvider, gatewayOf, openCredential, traceOf, type Dependencies } from './dependencies';
 import { persist, withHeartbeat } from './heartbeat';
 import { lost, settleFate } from './fate';
 import { storeAtOnce } from './artifacts';
@@ -42,6 +43,8 @@ type Sending = {
   /** Of the paid call. */
   deadlineMs: number;
   priority: GenerationRequest['priority'];
+  /** Where the provider may announce the end of the work. */
+  callbackUrl: string | null;
 };
 
 /**
@@ -74,11 +77,13 @@ const prepareSending = async (dependencies: Dependencies, key: AttemptKey, attem
   const model = findModel(dependencies, attempt.model);
   const waits = attempt.status === 'planned';
   // the key of an earlier take binds nobody before something was sent with it
-  const bound = waits ? { provider: attempt.provider, credential: null } : attempt;
-  const credential = findCredential(dependencies, bound);
+  const unbound = { provider: attempt.provider, credential: null, credentialPrint: null };
+  const credential = await openCredential(dependencies, waits ? unbound : attempt);
   const deadlineMs = dependencies.settings.submitTimeoutMs(model, credential);
   const { request } = await readGeneration(dependencies.database, key.generationId);
-  const sending = { key, provider, model, credential, deadlineMs, priority: request.priority };
+  const announces = provider.announces?.(model) === true && credential?.gateway === undefined;
+  const callbackUrl = announces ? dependencies.callbackUrlFor(provider.id, key) : null;
+  const sending = { key, provider, model, credential, deadlineMs, priority: request.priority, callbackUrl };
   return { sending, parcel: waits ? await makeParcel(dependencies, sending, request) : null };
 };
 
@@ -87,12 +92,14 @@ const makeParcel = async (
   sending: Sending,
   { input }: GenerationRequest,
 ): Promise<Parcel> => {
-  const { key, provider, model, credential } = sending;
+  const { provider, model, credential } = sending;
   if (!credential) return withoutKey(sending);
   try {
     const ready = await readReadyInput(dependencies, model, input);
-    const call = { ...callFor(sending, key, credential), deadlineMs: stagingTimeoutMs };
-    return provider.stage ? await provider.stage(model, ready, call) : ready;
+    const call = { ...callFor(dependencies, sending, credential), deadlineMs: stagingTimeoutMs };
+    const staged = provider.stage ? await provider.stage(model, ready, call) : ready;
+    dependencies.reached('staged');
+    return staged;
   } catch (error) {
     if (error instanceof ProviderError) return notSent(error);
     throw error;
@@ -103,19 +110,46 @@ const makeParcel = async (
 const notSent = ({ code, message, scope, retryAfterMs, httpStatus }: ProviderError): ProviderError =>
   new ProviderError(code, message, { accepted: 'no', scope, retryAfterMs, httpStatus });
 
-const callFor = (sending: Sending, key: AttemptKey, credential: Credential): SubmitCall => {
+const callFor = ({ settings }: Dependencies, sending: Sending, credential: Credential): SubmitCall => {
   let requestId: string | null = null;
   return {
     credential,
-    trace: traceOf(key),
+    trace: traceOf(sending.key),
     deadlineMs: sending.deadlineMs,
     priority: sending.priority,
+    store: settings.store(sending.provider.id),
+    ...(sending.callbackUrl !== null && { webhookUrl: sending.callbackUrl }),
     onExchange: (exchange) => (requestId = exchange.requestId ?? requestId),
     requestId: () => requestId,
   };
 };
 
 const isOpen = ({ status }: AttemptRow): boolean => status === 'planned' || status === 'submitting';
+
+/** Planned when the configuration still had its model; nothing of it is out. */
+const isUnknown = ({ models }: Dependencies, { status, takesOver, model }: AttemptRow): boolean =>
+  status === 'planned' && takesOver === null && !models.some(({ id }) => id === model);
+
+const withdrawn = ({ model }: AttemptRow): Ending => ({
+  status: 'rejected',
+  code: 'provider_model_not_found',
+  message: `${model} has left the configuration`,
+  costUsd: '0',
+  from: ['planned'],
+});
+
+/** The key is kept before anything is sent with it: what it opens can be looked at for as long as it takes. */
+const describeSender = async (dependencies: Dependencies, sending: Sending): Promise<Sender> => {
+  const { provider, credential, deadlineMs, callbackUrl } = sending;
+  return {
+    sender: dependencies.newSender(),
+    credential: credential?.alias ?? null,
+    credentialPrint: credential && (await dependencies.vault.keep(provider.id, credential)),
+    gateway: gatewayOf(credential),
+    sendTimeoutMs: deadlineMs,
+    announced: callbackUrl !== null,
+  };
+};
 
 /**
  * Submits at most once: takes the attempt in the ledger, sends, records. Whoever enters after a death finds in the
@@ -125,14 +159,13 @@ export const submitAttempt = (dependencies: Dependencies, key: AttemptKey): Prom
   withHeartbeat(async () => {
     const attempt = await readAttempt(dependencies.database, key);
     if (attempt.supersededBy === null && !isOpen(attempt)) return stepOf(attempt);
+    if (isUnknown(dependencies, attempt)) return end(dependencies, key, withdrawn(attempt));
     // all that takes time comes before the take: from there on others count the time until they may ask
     const { sending, parcel } = await prepareSending(dependencies, key, attempt);
+    const sender = await describeSender(dependencies, sending);
     const startedAt = performance.now();
-    const take = await takeAttempt(dependencies.database, key, {
-      credential: sending.credential?.alias ?? null,
-      gateway: gatewayOf(sending.credential),
-      sendTimeoutMs: sending.deadlineMs,
-    });
+    const take = await persist(dependencies, () => takeAttempt(dependencies.database, key, sender));
+    if (take.kind === 'taken') dependencies.reached('taken');
     switch (take.kind) {
       case 'fenced':
         return { state: 'fenced' };
@@ -175,16 +208,17 @@ const send = async (
   { sending, take }: { sending: Sending; take: Taken },
   parcel: NonNullable<Parcel>,
 ): Promise<AttemptStep> => {
-  const { key, provider, model, credential } = sending;
+  const { provider, model, credential } = sending;
   if (parcel instanceof ProviderError) return refused(dependencies, { sending, take }, parcel);
   if (!credential) return refused(dependencies, { sending, take }, withoutKey(sending));
-  const call = callFor(sending, key, credential);
+  const call = callFor(dependencies, sending, credential);
   let outcome: Outcome;
   try {
     outcome = await provider.submit(model, parcel, call);
   } catch (error) {
     return refused(dependencies, { sending, take }, error);
   }
+  dependencies.reached('accepted');
   return accepted(dependencies, { sending, take, requestId: call.requestId() }, outcome);
 };
 
@@ -201,7 +235,8 @@ const accepted = async (
     return end(dependencies, key, { status: outcome.state, ...told, costUsd, from: ['submitting', 'ambiguous'] });
   }
   if (outcome.state === 'succeeded') {
-    const outputs = await persist(dependencies, () => keepOutputs(dependencies, key, outcome.outputs));
+    const { epoch } = take.attempt;
+    const outputs = await persist(dependencies, () => keepOutputs(dependencies, { ...key, epoch }, outcome.outputs));
     const costUsd = costOf(model, take.generation.request.input, outcome);
     const result = {
       outputs,
@@ -210,42 +245,29 @@ const accepted = async (
       providerRequestId: requestId,
       warnings: warningsOf(model, take.generation.request.input, outcome),
     };
-    return told(dependencies, sending, await persist(dependencies, () => recordSucceeded(database, key, result)));
+    const recorded = await persist(dependencies, () => recordAnswer(database, { ...key, epoch }, result));
+    dependencies.reached('recorded');
+    return isOurs(sending, recorded) ? storeAtOnce(dependencies, key) : late(dependencies, sending, recorded);
   }
   const { operation, retryAfterMs } = outcome;
   const answer = { operation, providerRequestId: requestId };
   const recorded = await persist(dependencies, () => recordSubmitted(database, key, answer));
-  if (!recorded) return unowned(dependencies, sending, operation);
-  if (recorded.number !== key.number) return { state: 'fenced' };
+  dependencies.reached('recorded');
+  if (!isOurs(sending, recorded)) return late(dependencies, sending, recorded);
   const typicalMs = model.typicalSeconds * 1000;
   const leftMs = take.generation.deadlineAt.getTime() - take.generation.now.getTime();
-  const state = { typicalMs, elapsedMs: 0, hintMs: retryAfterMs ?? null, leftMs, scale: settings.pollScale };
+  const announced = sending.callbackUrl !== null;
+  const state = { typicalMs, elapsedMs: 0, hintMs: retryAfterMs ?? null, leftMs, announced, scale: settings.pollScale };
   const delayMs = pollDelayMs({ ...state, random: random() });
   return { state: 'pending', pollAfterMs: delayMs < shortestTimerMs ? 0 : delayMs };
 };
 
-const told = async (
-  dependencies: Dependencies,
-  sending: Sending,
-  recorded: AttemptRow | null,
-): Promise<AttemptStep> => {
-  if (recorded) return storeAtOnce(dependencies, sending.key);
-  dependencies.logger.warn({ attempt: traceOf(sending.key) }, 'a result came after its attempt had been replaced');
-  return { state: 'fenced' };
-};
+const isOurs = ({ key }: Sending, recorded: AttemptRow): boolean =>
+  recorded.generationId === key.generationId && recorded.number === key.number && recorded.supersededBy === null;
 
-/** The answer came after somebody else had settled this attempt: the work has no owner here, so it must not run on. */
-const unowned = async (
-  dependencies: Dependencies,
-  sending: Sending,
-  operation: { id: string },
-): Promise<AttemptStep> => {
-  const { provider, model, key, credential } = sending;
-  dependencies.logger.warn({ attempt: traceOf(key), operation: operation.id }, 'accepted after it had been replaced');
-  if (!credential) return { state: 'fenced' };
-  await provider.cancel?.(model, operation, callFor(sending, key, credential)).catch((error: unknown) => {
-    dependencies.logger.error({ attempt: traceOf(key), error: (error as Error).message }, 'it could not be cancelled');
-  });
+/** The answer came after somebody else had settled this attempt: it has its row, and what runs is watched. */
+const late = (dependencies: Dependencies, { key }: Sending, { number, status }: AttemptRow): AttemptStep => {
+  dependencies.logger.warn({ attempt: traceOf(key), owner: number, status }, 'an answer came after its replacement');
   return { state: 'fenced' };
 };
 
@@ -270,9 +292,12 @@ const refused = async (
     error.message,
   );
   if (error.accepted === 'unknown') {
-    // left as `submitting`: the next entry asks the provider, once no answer can come any more
-    if (sending.provider.find) throw comeBackLater('not_settled', 1_000);
-    return end(dependencies, sending.key, lost(take.attempt.epoch, error.message));
+    const { epoch } = take.attempt;
+    const canBeAsked = sending.provider.find !== undefined || sending.callbackUrl !== null;
+    if (!canBeAsked) return end(dependencies, sending.key, lost(epoch, error.message));
+    // left as `submitting`: the next entry asks the provider
+    await persist(dependencies, () => endSend(dependencies.database, sending.key, epoch));
+    throw comeBackLater('not_settled', 1_000);
   }
   const retry = dependencies.settings.retryOf(sending.provider.id);
   const limited = error.code === 'provider_rate_limited';

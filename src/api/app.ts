@@ -11,8 +11,11 @@ import { createHealthRoutes } from './health';
 import { createModelRoutes } from './models';
 import { createPresetModelRoutes } from './preset-models';
 import { answerErrors, refuseUnknownRoute } from './problem-details';
+import { createProviderCallbackRoutes } from './provider-callbacks';
 import { createProviderRoutes } from './providers';
 import { logRequests } from './request-log';
+import { createRerunRoutes } from './rerun';
+import { createResolveRoutes } from './resolve';
 import { createStyleRoutes } from './styles';
 import { createTenantRoutes } from './tenants';
 import { createUploadRoutes } from './uploads';
@@ -38,6 +41,9 @@ const createPresetRoutes = (dependencies: ApiDependencies): express.Router => {
 
 const createV1Routes = (dependencies: ApiDependencies): express.Router => {
   const routes = createGuardedRoutes(dependencies);
+  // before those of one generation: `rerun` is no id
+  routes.use(createRerunRoutes(dependencies));
+  routes.use(createResolveRoutes(dependencies));
   routes.use(createGenerationRoutes(dependencies));
   routes.use(createArtifactRoutes(dependencies));
   routes.use(createUploadRoutes(dependencies));
@@ -59,6 +65,7 @@ export const createApp = (dependencies: ApiDependencies): express.Express => {
   app.use(helmet());
   if (dependencies.corsOrigins.length > 0) app.use(allowOrigins(dependencies.corsOrigins));
   app.use(createHealthRoutes(dependencies));
+  app.use(createProviderCallbackRoutes(dependencies));
   app.use('/v1', createV1Routes(dependencies));
   app.use('/api', createPresetRoutes(dependencies));
   app.use(refuseUnknownRoute);

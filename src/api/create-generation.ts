@@ -21,9 +21,9 @@ import { parseBody } from './validation';
 import { readUntilTerminal, readWaitSeconds } from './wait';
 
 /** Of the body as it came: defaults may change from one version to the next, a kept key must not notice. */
-const hashBody = (body: unknown): string => createHash('sha256').update(canonicalJson(body)).digest('hex');
+export const hashBody = (body: unknown): string => createHash('sha256').update(canonicalJson(body)).digest('hex');
 
-const readIdempotencyKey = (request: Request): string | null => {
+export const readIdempotencyKey = (request: Request): string | null => {
   const key = request.get('Idempotency-Key');
   if (key === undefined) return null;
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
@@ -42,22 +42,22 @@ const answer = (response: Response, row: GenerationRow, temporalUiUrl: string | 
 };
 
 type Accepting = { tenantId: string; parsed: ParsedRequest; requestHash: string; idempotencyKey: string | null };
-type Accepted = { id: string; created: boolean };
+export type Accepted = { id: string; created: boolean };
 
 const discard = ({ blobs }: ApiDependencies, inline: readonly InlineMedia[]): Promise<unknown> =>
   Promise.allSettled(inline.map(({ key }) => blobs.remove(key)));
 
 /** The bytes first, then the row: what was accepted can be sent. Bytes of a row that there will not be go again. */
-const keep = async (
+export const keepWithMedia = async (
   dependencies: ApiDependencies,
-  generation: NewGeneration,
   inline: readonly InlineMedia[],
+  insert: () => Promise<Accepted>,
 ): Promise<Accepted> => {
   let begun = false;
   try {
     for (const { key, bytes } of inline) await dependencies.blobs.write(key, bytes);
     begun = true;
-    const accepted = await createGeneration(dependencies.database, generation);
+    const accepted = await insert();
     if (!accepted.created) await discard(dependencies, inline);
     return accepted;
   } catch (error) {
@@ -80,7 +80,8 @@ const accept = async (
   const named = completeRequest(dependencies, parsed);
   const { request: looked, inline } = await lookUpMedia(dependencies, { tenantId, generationId: id }, named);
   const request = admitRequest(dependencies, { id, request: looked });
-  const accepted = await keep(dependencies, { id, tenantId, request, requestHash, idempotencyKey }, inline);
+  const generation: NewGeneration = { id, tenantId, request, requestHash, idempotencyKey };
+  const accepted = await keepWithMedia(dependencies, inline, () => createGeneration(dependencies.database, generation));
   if (accepted.created) workflows.start({ id: accepted.id, tenantId, medium: request.medium });
   return accepted;
 };

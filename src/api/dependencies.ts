@@ -9,9 +9,13 @@ import type { Database } from '../stores/database';
 /** The door to Temporal. Nothing of it may hold an answer up: a committed row is started by `reconcile` at the latest. */
 export type Workflows = {
   /** Fire and forget, for a committed row. Retries by itself. */
-  start(generation: { id: string; tenantId: string; medium: string }): void;
+  start(generation: { id: string; tenantId: string; medium: string; delayMs?: number }): void;
   /** Fast path of a cancel that is already in the row. Never throws. */
   cancel(id: string): Promise<void>;
+  /** Fast path of a decision that is already in the ledger. Never throws. */
+  resolve(id: string): Promise<void>;
+  /** A provider has sent something about this attempt, and it is kept. */
+  callBack(attempt: { generationId: string; number: number }): Promise<void>;
   isReachable(): Promise<boolean>;
   /** One real call with this key, carried out by a worker. Throws `system_unavailable` when none does it in time. */
   probe(provider: string, credential: string): Promise<ProbeResult>;
@@ -39,7 +43,7 @@ export type ApiDependencies = {
   newId: () => string;
   logger: Logger;
   workflows: Workflows;
-  /** HMAC of cursors. */
+  /** HMAC of cursors and of the addresses that providers call. */
   secret: string;
   corsOrigins: readonly string[];
   /** `null` leaves the links out. */

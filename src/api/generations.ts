@@ -16,7 +16,8 @@ import { parseQuery } from './validation';
 /** A while in which something usually happens. */
 const retryAfterSeconds = '2';
 
-const missingGeneration = (): SureshotError => new SureshotError('caller_not_found', 'there is no such generation');
+export const missingGeneration = (): SureshotError =>
+  new SureshotError('caller_not_found', 'there is no such generation');
 
 /** What cannot be an id is not looked up. */
 export const readId = (id: unknown): string => {

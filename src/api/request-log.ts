@@ -13,11 +13,14 @@ const nameRequest = (request: IncomingMessage, response: ServerResponse): string
   return id;
 };
 
+/** Who knows the whole address may send us messages about an attempt. */
+const hideToken = (path: string): string => path.replace(/^(\/+webhooks\/+providers\/+[^/]+\/+).+/is, '$1[token]');
+
 /** Never the query, a header or the body: they hold tags, keys and prompts. */
 const describeRequest = (request: IncomingMessage): object => ({
   id: request.id,
   method: request.method,
-  path: request.url?.split('?')[0],
+  path: hideToken(request.url?.split('?')[0] ?? ''),
 });
 
 const address = /\bserver at \S+|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?/g;

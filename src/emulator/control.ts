@@ -69,6 +69,9 @@ const mountViews = (router: Router, world: World): void => {
     );
     response.json({ data });
   });
+  router.get('/webhooks', (_request, response) => {
+    response.json({ data: world.deliveries, owed: world.awaited.size });
+  });
   router.post('/reset', (_request, response) => {
     resetWorld(world);
     response.status(204).end();

@@ -7,6 +7,7 @@ import { fingerprintOf, type Operation } from './operations';
 import type { Call, EmulatedProvider, Route, Subject } from './provider';
 import { headersOfInterest, queryOfInterest, recordRequest, retryCountOf, type SeenRequest } from './requests';
 import { bendFate, findExcess } from './submit';
+import { announceEarly } from './webhooks';
 import { pause, type World } from './world';
 
 const paramsOf = (request: Request): Record<string, string> =>
@@ -109,6 +110,14 @@ const bringUpToDate = (call: Call, operation: Operation | undefined): void => {
   else bendFate(call, operation);
 };
 
+/** What the request turned out to be about, once it was handled. */
+const follow = async (provider: EmulatedProvider, { world, kind, touched }: Call, seen: SeenRequest): Promise<void> => {
+  if (touched === undefined) return;
+  seen.operation = touched.id;
+  seen.model = touched.model;
+  if (kind === 'submit') await announceEarly(world, provider, touched);
+};
+
 export const exchange = async (
   { world, provider, route }: Exchange,
   request: Request,
@@ -122,8 +131,7 @@ export const exchange = async (
   await pause(world, call.fault?.delayMs ?? 0);
   bringUpToDate(call, subject.operation);
   const answer = await decide(provider, route, call);
-  seen.operation = call.touched?.id ?? seen.operation;
-  seen.model = call.touched?.model ?? seen.model;
+  await follow(provider, call, seen);
   const signed = { ...answer, headers: { ...provider.signature?.(call), ...answer.headers } };
   seen.status = await deliver({ world, response, answer: signed }, call.fault);
 };

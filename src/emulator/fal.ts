@@ -5,6 +5,7 @@ import { platformProblem } from './fal/problems';
 import { cancelRequest, showResult, showStatus, streamStatus } from './fal/requests';
 import { initiateUpload, receiveUpload, serveUpload } from './fal/storage';
 import { submit } from './fal/submit';
+import { announcer, showKeys } from './fal/webhook';
 import type { EmulatedProvider, Failure, Route } from './provider';
 
 const describeSubmit: Route['describe'] = ({ body, params }) => ({
@@ -33,6 +34,8 @@ export const fal: EmulatedProvider = {
   readKey: ({ authorization }) => /^(?:Key|Bearer) (.+)$/.exec(authorization ?? '')?.[1],
   routes: [
     { method: 'get', path: '/platform/v1/models/requests/by-endpoint', kind: 'other', handle: listRequests },
+    // rest.fal.ai and rest.alpha.fal.ai are the same here.
+    { method: 'get', path: '/rest/.well-known/jwks.json', kind: 'other', isOpen: true, handle: showKeys },
     { method: 'post', path: '/rest/storage/upload/initiate', kind: 'other', handle: initiateUpload },
     { method: 'put', path: filePath, kind: 'other', isOpen: true, handle: receiveUpload },
     { method: 'get', path: filePath, kind: 'other', isOpen: true, handle: serveUpload },
@@ -57,5 +60,6 @@ export const fal: EmulatedProvider = {
     path.includes('/requests/') ? platformProblem(405, 'Method Not Allowed') : platformProblem(404, 'Not Found'),
   malformed: (reason) => jsonAnswer(422, { detail: [{ loc: ['body'], msg: reason, type: 'json_invalid' }] }),
   artifactExpired: () => textAnswer(410, 'Gone'),
+  announcer,
   signature: ({ touched, params }) => ({ 'x-fal-request-id': touched?.id ?? params['id'] ?? crypto.randomUUID() }),
 };

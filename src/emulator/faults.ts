@@ -3,6 +3,10 @@ import { z } from 'zod';
 const requestKinds = ['submit', 'poll', 'result', 'cancel', 'artifact', 'other'] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
+/** Webhooks are no requests to a provider but requests of it. */
+const faultOperations = [...requestKinds, 'webhook'] as const;
+type FaultOperation = (typeof faultOperations)[number];
+
 /** What becomes of the answer. `normal`: the fault acts elsewhere (on the operation's fate, or as an answer of its own). */
 type Delivery = 'normal' | 'drop' | 'stall_headers' | 'stall_body' | 'truncate' | 'garble' | 'empty';
 
@@ -11,8 +15,12 @@ type FaultTraits = {
   /** Whether the request takes effect (a submit is accepted and booked) although its answer goes wrong. */
   accepted: boolean;
   /** What it applies to when the fault names no operation; undefined = submit, poll, result and cancel alike. */
-  operation?: RequestKind;
+  operation?: FaultOperation;
 };
+
+const webhookKinds = ['webhook_lost', 'webhook_duplicate', 'webhook_early', 'webhook_late', 'webhook_forged'] as const;
+
+const webhook = { delivery: 'normal', accepted: true, operation: 'webhook' } as const;
 
 const faultKinds = {
   status: { delivery: 'normal', accepted: false },
@@ -34,14 +42,21 @@ const faultKinds = {
   artifact_truncated: { delivery: 'truncate', accepted: true, operation: 'artifact' },
   artifact_wrong_length: { delivery: 'normal', accepted: true, operation: 'artifact' },
   artifact_oversized: { delivery: 'normal', accepted: true, operation: 'artifact' },
+  webhook_lost: webhook,
+  webhook_duplicate: webhook,
+  webhook_early: webhook,
+  webhook_late: webhook,
+  webhook_forged: webhook,
 } as const satisfies Record<string, FaultTraits>;
 
-type FaultKind = keyof typeof faultKinds;
+export type FaultKind = keyof typeof faultKinds;
+
+const isWebhookKind = (kind: FaultKind): boolean => webhookKinds.some((known) => known === kind);
 
 export const faultSchema = z
   .strictObject({
     provider: z.string(),
-    operation: z.enum(requestKinds).optional(),
+    operation: z.enum(faultOperations).optional(),
     kind: z.enum(Object.keys(faultKinds) as [FaultKind, ...FaultKind[]]),
     /** null: until deleted. */
     times: z.int().min(1).nullable().default(1),
@@ -52,7 +67,7 @@ export const faultSchema = z
     retryAfter: z.number().min(0).optional(),
     /** Overrides whether the request takes effect: a 502 after acceptance, a stall before it. */
     accepted: z.boolean().optional(),
-    /** Waited before anything is answered. */
+    /** Waited before anything is answered; how late a webhook is. */
     delayMs: z.int().min(0).default(0),
     /** Of artifact_oversized. */
     sizeBytes: z
@@ -66,21 +81,33 @@ export const faultSchema = z
   .refine((fault) => fault.kind !== 'status' || fault.status !== undefined, {
     path: ['status'],
     message: 'kind "status" needs a status',
+  })
+  .refine(({ kind, operation }) => operation !== 'webhook' || isWebhookKind(kind), {
+    path: ['kind'],
+    message: `operation "webhook" takes one of ${webhookKinds.join(', ')}`,
+  })
+  .refine(({ kind, operation = 'webhook' }) => operation === 'webhook' || !isWebhookKind(kind), {
+    path: ['operation'],
+    message: `kinds ${webhookKinds.join(', ')} take no operation but "webhook"`,
+  })
+  .refine(({ kind, delayMs }) => kind !== 'webhook_late' || delayMs > 0, {
+    path: ['delayMs'],
+    message: 'kind "webhook_late" needs a delayMs of at least 1',
   });
 
 export type Fault = z.infer<typeof faultSchema> & { id: string; applied: number };
 
 export type FaultSubject = {
   provider: string;
-  kind: RequestKind;
+  kind: FaultOperation;
   model: string | null;
   prompt: string | null;
 };
 
-const reaches = (fault: Fault, kind: RequestKind): boolean => {
+const reaches = (fault: Fault, kind: FaultOperation): boolean => {
   const traits: FaultTraits = faultKinds[fault.kind];
   const operation = fault.operation ?? traits.operation;
-  return operation === undefined ? kind !== 'artifact' && kind !== 'other' : operation === kind;
+  return operation === undefined ? !['artifact', 'other', 'webhook'].includes(kind) : operation === kind;
 };
 
 const matches = (fault: Fault, subject: FaultSubject): boolean =>
@@ -89,10 +116,16 @@ const matches = (fault: Fault, subject: FaultSubject): boolean =>
   (fault.match.model === undefined || fault.match.model === subject.model) &&
   (fault.match.prompt === undefined || (subject.prompt ?? '').includes(fault.match.prompt));
 
+const isLeft = ({ times, applied }: Fault): boolean => times === null || applied < times;
+
 /** The oldest fault that fits, used up by one. */
-export const takeFault = (faults: Fault[], subject: FaultSubject): Fault | undefined => {
+export const takeFault = (
+  faults: Fault[],
+  subject: FaultSubject,
+  isWanted: (kind: FaultKind) => boolean = () => true,
+): Fault | undefined => {
   const fault = faults.find(
-    (candidate) => (candidate.times === null || candidate.applied < candidate.times) && matches(candidate, subject),
+    (candidate) => isLeft(candidate) && isWanted(candidate.kind) && matches(candidate, subject),
   );
   if (fault !== undefined) fault.applied += 1;
   return fault;

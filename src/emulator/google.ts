@@ -10,6 +10,7 @@ import {
 } from './google/interactions';
 import { listModels, retrieveModel } from './google/models';
 import { words } from './google/problems';
+import { announcer, showKeys } from './google/webhook';
 import { describeVeo, describeVeoOperation, listVeo, pollVeo, submitVeo } from './google/veo';
 import type { EmulatedProvider, Route } from './provider';
 
@@ -94,7 +95,13 @@ export const google: EmulatedProvider = {
     const key = headers['x-goog-api-key'] ?? query.get('key') ?? undefined;
     return Array.isArray(key) ? key[0] : key;
   },
-  routes: [...under('v1beta', beta), ...under('v1beta', common), ...under('v1', common)],
+  routes: [
+    { method: 'get', path: '/.well-known/jwks.json', kind: 'other', isOpen: true, handle: showKeys },
+    ...under('v1beta', beta),
+    ...under('v1beta', common),
+    ...under('v1', common),
+  ],
+  announcer,
   ...words,
   signature: () => ({ 'server-timing': 'gfet4t7; dur=12', vary: 'Origin, X-Origin, Referer' }),
 };

@@ -26,6 +26,9 @@ export type Journal = {
 
 export const operationKey = (provider: string, id: string): string => `${provider}/${id}`;
 
+/** For journals of a time before these. */
+const emptyFields: Pick<Operation, 'marks' | 'webhooks'> = { marks: {}, webhooks: [] };
+
 const parseLine = (line: string): JournalEntry[] => {
   try {
     return line === '' ? [] : [JSON.parse(line) as JournalEntry];
@@ -41,7 +44,8 @@ const replay = (path: string): Map<string, Operation> => {
     const key = operationKey(provider, id);
     const known = operations.get(key);
     // A change without its operation: killed between the two, and so never answered.
-    if (known !== undefined || set.id !== undefined) operations.set(key, { ...known, ...set } as Operation);
+    if (known !== undefined || set.id !== undefined)
+      operations.set(key, { ...emptyFields, ...known, ...set } as Operation);
   }
   return operations;
 };

@@ -10,13 +10,18 @@ type LedgerEntry = {
   medium: string;
   credential: string;
   promptHash: string;
+  /** What is on the bill: 0 for what the provider does not charge, such as most failures. */
   costUsd: string;
   submittedAt: string;
+  /** null: it waits, or was withdrawn before its turn. */
+  startedAt: string | null;
   endedAt: string | null;
   state: 'running' | 'succeeded' | 'failed' | 'canceled';
   /** How often this very body was accepted with this credential: over 1 = perhaps paid twice. */
   submits: number;
   retryCount: number;
+  /** Trace, seed, metadata and labels, as far as the wire carried them. */
+  marks: Record<string, unknown>;
   /** What was remarkable about the submit. */
   notes: string[];
 };
@@ -37,10 +42,12 @@ const toEntry = (operation: Operation, nowMs: number, submits: number): LedgerEn
     promptHash: operation.promptHash,
     costUsd: formatUsd(chargeUsd(operation, nowMs)),
     submittedAt: iso(operation.submittedAtMs),
+    startedAt: operation.startedAtMs === null ? null : iso(operation.startedAtMs),
     endedAt: endMs === null ? null : iso(endMs),
     state: state === 'waiting' ? 'running' : state,
     submits,
     retryCount: operation.retryCount,
+    marks: operation.marks,
     notes: (operation.details['notes'] as string[] | undefined) ?? [],
   };
 };

@@ -25,6 +25,8 @@ import { changeOperation, type Draft } from './world';
  * POST /v1/operations/{id}/cancel   → 200 operation; one that is over stays what it is
  * GET  /v1/operations?trace=T       → 200 { "data": [operation, …] }, newest first: the recovery door. An accepted
  *                                     operation is listed from the moment of its acceptance.
+ * GET  /v1/operations?since=S       → 200 { "data": [operation, …] }, newest first: all of this key's operations that
+ *                                     were accepted at S (RFC 3339) or later. With trace: those of that trace only.
  *
  * operation = { "id", "status": "running" | "succeeded" | "failed" | "canceled", "progress": 0..100, "model", "trace",
  *   "createdAt", "outputs"?: [{ "url", "contentType" } | { "text" }], "error"?: { "code", "message" },
@@ -153,10 +155,19 @@ const cancel = (call: Call): Answer => {
   return jsonAnswer(200, show(call, operation));
 };
 
+const momentSchema = z.iso.datetime({ offset: true });
+
 const list = (call: Call): Answer => {
   const trace = call.query.get('trace');
-  if (trace === null) return problem(400, 'The query parameter "trace" is required.');
-  const found = ownOperations(call).filter(({ details }) => details['trace'] === trace);
+  const since = call.query.get('since');
+  if (trace === null && since === null) return problem(400, 'The query parameter "trace" or "since" is required.');
+  if (since !== null && !momentSchema.safeParse(since).success) {
+    return problem(400, 'The query parameter "since" must be a time in RFC 3339.');
+  }
+  const sinceMs = since === null ? -Infinity : Date.parse(since);
+  const found = ownOperations(call)
+    .filter(({ details }) => trace === null || details['trace'] === trace)
+    .filter(({ submittedAtMs }) => submittedAtMs >= sinceMs);
   return jsonAnswer(200, { data: found.reverse().map((operation) => show(call, operation)) });
 };
 

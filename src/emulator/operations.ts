@@ -16,6 +16,24 @@ export type OutputShape = {
   black?: boolean;
 };
 
+/** What a provider owes to an address that came with a submit. */
+export type Webhook = {
+  /** Of the message: the same on every attempt. */
+  id: string;
+  url: string;
+  /** Where the submit found this server: links in the message lead there. */
+  origin: string;
+  /** `silent`: the provider has no message for the way it ended. */
+  state: 'owed' | 'delivered' | 'given_up' | 'lost' | 'silent';
+  attempts: number;
+  /** How often it has yet to arrive. */
+  copies: number;
+  /** null: as soon as the operation is over. */
+  dueAtMs: number | null;
+  /** A fault gets one chance to spoil it, before the first attempt. */
+  isPrepared: boolean;
+};
+
 /**
  * What was accepted. The state is never stored but computed from the times, so that a restarted emulator
  * knows everything an uninterrupted one would.
@@ -42,6 +60,9 @@ export type Operation = {
   deletedAtMs: number | null;
   outputs: OutputShape[];
   details: Record<string, unknown>;
+  /** By what the caller could know it again. */
+  marks: Record<string, unknown>;
+  webhooks: Webhook[];
 };
 
 export const hashOf = (value: unknown): string =>

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from './answer';
 import type { Fault, RequestKind } from './faults';
 import type { Operation } from './operations';
+import type { SigningKeys } from './signing-keys';
 import type { World } from './world';
 
 /** One request to a provider, as its routes see it. */
@@ -55,6 +56,27 @@ export type Failure = {
   scope?: 'concurrent' | 'minute' | 'day';
 };
 
+/** A webhook as the provider words it, before it is signed. */
+export type Message = {
+  id: string;
+  url: string;
+  operation: Operation;
+  body: string;
+  atMs: number;
+};
+
+/** How a provider tells an address that an operation is over. */
+export type Announcer = {
+  /** Waits between attempts, at the provider's own pace (latencyScale 1). */
+  retryDelaysMs: readonly number[];
+  timeoutMs: number;
+  /** Ends that only show when somebody looks. */
+  bringUpToDate?: (world: World, operation: Operation) => void;
+  /** The body; undefined where the provider has no message for such an end. */
+  write: (world: World, operation: Operation, origin: string) => unknown;
+  sign: (keys: Pick<SigningKeys, 'of'>, message: Message) => Record<string, string>;
+};
+
 /** A provider is this object: its wire, and its own words for what every provider has. */
 export type EmulatedProvider = {
   id: string;
@@ -73,4 +95,5 @@ export type EmulatedProvider = {
   artifactExpired?: () => Answer;
   /** Headers on every answer. */
   signature?: (call: Call) => Record<string, string>;
+  announcer?: Announcer;
 };

@@ -6,6 +6,7 @@ import { controlRouter } from './control';
 import { exchange, exchangeOther } from './exchange';
 import type { EmulatedProvider } from './provider';
 import { providers } from './providers';
+import { startPostman } from './webhooks';
 import { createWorld, type World, type WorldOptions } from './world';
 
 export type EmulatorOptions = {
@@ -78,6 +79,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   const server = createServer(createApp(world));
   const host = options.host ?? '127.0.0.1';
   await listen(server, options.port ?? 0, host);
+  startPostman(world, providers);
   const { port } = server.address() as AddressInfo;
   const shownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return { url: `http://${shownHost}:${port}`, port, close: () => closeServer(server, world) };

@@ -2,7 +2,7 @@ import { advance, withdraw } from './lanes';
 import { isOver, type Ending, type EndingReason, type Operation } from './operations';
 import type { Call } from './provider';
 import { retryCountOf } from './requests';
-import { acceptOperation, changeOperation, findOperation, pause, type Draft } from './world';
+import { acceptOperation, changeOperation, findOperation, pause, type Draft, type World } from './world';
 
 export type Fate = {
   ending: Ending;
@@ -32,6 +32,7 @@ export const accept = (call: Call, draft: Draft, lane: string | null = null): Op
     provider: call.provider,
     credential: call.credential,
     body: call.body,
+    origin: call.origin,
     retryCount: retryCountOf(call.headers),
     lane: lane === null ? null : `${call.provider}/${call.credential}/${lane}`,
   };
@@ -91,6 +92,16 @@ export const findExcess = (call: Call, overLimit: 'queue' | 'refuse'): Excess | 
   if (overLimit === 'queue' || typeof limits.concurrent !== 'number') return undefined;
   const running = own.filter((operation) => !isOver(operation, nowMs));
   return running.length < limits.concurrent ? undefined : { scope: 'concurrent' };
+};
+
+/** Whatever it was waiting for: it is over as of now. One that never ends stays as it is. */
+export const hasten = (world: World, operation: Operation): void => {
+  advance(world, operation);
+  const nowMs = world.clock();
+  if (operation.ending === 'never' || isOver(operation, nowMs)) return;
+  withdraw(world, operation);
+  const startedAtMs = operation.startedAtMs ?? nowMs;
+  changeOperation(world, operation, { startedAtMs, durationMs: nowMs - startedAtMs });
 };
 
 /** A fault on a later request that says how the operation ends: it ends so, now. */

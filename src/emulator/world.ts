@@ -11,9 +11,12 @@ import {
   type Medium,
   type Operation,
   type OutputShape,
+  type Webhook,
 } from './operations';
+import { marksOf } from './marks';
 import type { SeenRequest } from './requests';
 import { defaultSettings, type Settings } from './settings';
+import { openSigningKeys, type SigningKeys } from './signing-keys';
 
 export type WorldOptions = {
   statePath?: string | undefined;
@@ -34,6 +37,21 @@ export type Upload = {
   expiresAtMs: number | null;
 };
 
+/** One attempt to deliver a webhook, or the one that a fault swallowed. */
+type WebhookDelivery = {
+  provider: string;
+  operation: string;
+  /** The path is the receiver's secret. */
+  host: string;
+  /** From 1; 0 = never sent. */
+  attempt: number;
+  /** null: no answer. */
+  status: number | null;
+  /** The fault that shaped it. */
+  fault: string | null;
+  at: string;
+};
+
 /** Everything outside of Sureshot that has a memory. */
 export type World = {
   clock: () => number;
@@ -43,6 +61,11 @@ export type World = {
   faults: Fault[];
   requests: SeenRequest[];
   uploads: Map<string, Upload>;
+  keys: SigningKeys;
+  /** Operations with a webhook that is still owed. */
+  awaited: Set<Operation>;
+  inFlight: Set<Webhook>;
+  deliveries: WebhookDelivery[];
   settings: Settings;
   initialLatencyScale: number;
   closing: AbortController;
@@ -59,6 +82,8 @@ export type Draft = {
   outputs: OutputShape[];
   chargedOnFailure?: boolean;
   details?: Record<string, unknown>;
+  /** Who wants to be told when it is over. */
+  webhookUrls?: string[];
   ending: Ending;
   reason: EndingReason | null;
 };
@@ -67,9 +92,19 @@ export type Submitter = {
   provider: string;
   credential: string;
   body: unknown;
+  /** Where it found this server. */
+  origin: string;
   retryCount: number;
   /** Operations of one lane share a concurrency; null = nothing waits here. */
   lane: string | null;
+};
+
+const isOwed = ({ webhooks }: Operation): boolean => webhooks.some(({ state }) => state === 'owed');
+
+const owe = (urls: string[] | undefined, origin: string): Webhook[] => {
+  const id = `msg_${randomUUID().replaceAll('-', '')}`;
+  const fresh = { state: 'owed', attempts: 0, copies: 1, dueAtMs: null, isPrepared: false } as const;
+  return (urls ?? []).map((url) => ({ id, url, origin, ...fresh }));
 };
 
 export const createWorld = (options: WorldOptions): World => {
@@ -83,6 +118,10 @@ export const createWorld = (options: WorldOptions): World => {
     faults: [],
     requests: [],
     uploads: new Map(),
+    keys: openSigningKeys(options.statePath),
+    awaited: new Set([...operations.values()].filter(isOwed)),
+    inFlight: new Set(),
+    deliveries: [],
     settings: defaultSettings(latencyScale),
     initialLatencyScale: latencyScale,
     closing: new AbortController(),
@@ -124,8 +163,11 @@ export const acceptOperation = (world: World, submitter: Submitter, draft: Draft
     deletedAtMs: null,
     outputs: draft.outputs,
     details: { ...draft.details, ...(submitter.lane === null ? {} : { lane: submitter.lane }) },
+    marks: marksOf(submitter.body),
+    webhooks: owe(draft.webhookUrls, submitter.origin),
   };
   world.operations.set(operationKey(operation.provider, operation.id), operation);
+  if (operation.webhooks.length > 0) world.awaited.add(operation);
   admit(world, operation);
   world.journal.append({ provider: operation.provider, id: operation.id, set: operation });
   return operation;
@@ -144,5 +186,7 @@ export const resetWorld = (world: World): void => {
   world.faults.length = 0;
   world.requests.length = 0;
   world.uploads.clear();
+  world.awaited.clear();
+  world.deliveries.length = 0;
   world.settings = defaultSettings(world.initialLatencyScale);
 };

@@ -44,7 +44,8 @@ const settlePredecessor = async (transaction: Transaction, taken: Taken): Promis
     return { kind: 'recorded', attempt: owner, generation };
   }
   if (earlier.status !== 'planned') {
-    // the policy decides on the lost answer, not on this attempt, which never sent anything
+    // the policy decides on what became of it, not on this attempt, which never sent anything
+    await writeAttempt(transaction, generation, { key: earlier, patch: { supersededBy: null } });
     await writeAttempt(transaction, generation, {
       key: attempt,
       patch: { status: 'superseded', endedAt: generation.now },
@@ -72,43 +73,65 @@ const letGo = async (transaction: Transaction, { attempt, generation }: Taken): 
   };
 };
 
+/** What it is sent with, and by whom: `sender` is another one each time somebody sets out to send. */
+export type Sender = {
+  sender: string;
+  credential: string | null;
+  credentialPrint: string | null;
+  gateway: string | null;
+  sendTimeoutMs: number;
+  /** The provider is told where to announce the end. */
+  announced: boolean;
+};
+
 /**
  * The first half of submit-once: commits "about to send" before anything is sent. Whoever comes after finds
  * `submitting` and knows that a request may be out.
  */
-export const takeAttempt = (
-  database: Database,
-  key: AttemptKey,
-  { credential, gateway, sendTimeoutMs }: { credential: string | null; gateway: string | null; sendTimeoutMs: number },
-): Promise<Take> =>
+export const takeAttempt = (database: Database, key: AttemptKey, sender: Sender): Promise<Take> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
     const taken = { attempt, generation };
     if (attempt.supersededBy !== null) return { kind: 'fenced' };
+    // its commit went through, only the acknowledgement was lost: nothing was sent
+    if (attempt.status === 'submitting' && attempt.sender === sender.sender) return { kind: 'taken', ...taken };
     if (attempt.status === 'submitting') return unresolved(attempt, taken);
     if (attempt.status !== 'planned') return { kind: 'recorded', ...taken };
     const earlier = await settlePredecessor(transaction, taken);
     if (earlier) return earlier;
     if (isOver(generation)) return letGo(transaction, taken);
     const { epoch } = attempt;
-    const by = { credential, gateway, sendTimeoutMs };
-    const patch = { status: 'submitting', epoch: epoch + 1, sentAt: generation.now, ...by };
+    const patch = { status: 'submitting', epoch: epoch + 1, sentAt: generation.now, ...sender };
     return { kind: 'taken', attempt: await writeAttempt(transaction, generation, { key, patch }), generation };
+  });
+
+/** The sender has given up on its answer: whoever asks what became of it need not wait for the sender's deadline. */
+export const endSend = (database: Database, key: AttemptKey, epoch: number): Promise<AttemptRow | null> =>
+  recordIf(database, key, {
+    when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
+    patch: ({ sentAt }, now) => ({ sendTimeoutMs: Math.max(0, now.getTime() - (sentAt ?? now).getTime()) }),
   });
 
 /** Puts a take back that was never sent. */
 export const untakeAttempt = (database: Database, key: AttemptKey, epoch: number): Promise<void> =>
   recordIf(database, key, {
     when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
-    patch: { status: 'planned', sentAt: null },
+    patch: () => ({ status: 'planned', sentAt: null }),
   }).then(() => undefined);
+
+/** The generation has ended: what was planned for it and never sent never will be. */
+export const letGoOfPlanned = async (transaction: Transaction, generation: LockedGeneration): Promise<void> => {
+  const planned = await transaction.attempt.findMany({ where: { generationId: generation.id, status: 'planned' } });
+  for (const attempt of planned) await letGo(transaction, { attempt, generation });
+};
 
 /** The workflow was told to stop while the attempt waited to be sent: it never will be. */
 export const releaseAttempt = (database: Database, key: AttemptKey): Promise<void> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
-    const waits = attempt.status === 'planned' && attempt.takesOver === null && attempt.supersededBy === null;
-    if (waits) await letGo(transaction, { attempt, generation });
+    const isFree = attempt.takesOver === null && attempt.supersededBy === null;
+    if (attempt.status === 'planned' && (isFree || isTerminal(generation.status)))
+      await letGo(transaction, { attempt, generation });
   });

@@ -27,7 +27,8 @@ export const operationOf = (attempt: AttemptRow): { id: string; [key: string]: u
 
 export const outputsOf = (attempt: AttemptRow): StoredOutput[] => (attempt.outputs ?? []) as StoredOutput[];
 
-const unique = ({ generationId, number }: AttemptKey) => ({ generationId_number: { generationId, number } });
+/** The key as Prisma wants it. */
+export const unique = ({ generationId, number }: AttemptKey) => ({ generationId_number: { generationId, number } });
 
 /** Reads without a lock: for steps that only look. */
 export const readAttempt = (database: Database | Transaction, key: AttemptKey): Promise<AttemptRow> =>
@@ -58,9 +59,11 @@ export const writeAttempt = async (
 };
 
 /** What moves with paid work when a later attempt becomes its owner. */
-const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
+export const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
   status: from.status,
   credential: from.credential,
+  credentialPrint: from.credentialPrint,
+  announced: from.announced,
   gateway: from.gateway,
   operationId: from.operationId,
   operation: from.operation ?? Prisma.DbNull,
@@ -94,50 +97,86 @@ export const isPaid = (attempt: AttemptRow): boolean =>
 export const recordIf = (
   database: Database,
   key: AttemptKey,
-  { when, patch }: { when: (attempt: AttemptRow) => boolean; patch: AttemptPatch },
+  { when, patch }: { when: (attempt: AttemptRow) => boolean; patch: (attempt: AttemptRow, now: Date) => AttemptPatch },
 ): Promise<AttemptRow | null> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
     if (!when(attempt)) return null;
-    return writeAttempt(transaction, generation, { key, patch });
+    return writeAttempt(transaction, generation, { key, patch: patch(attempt, generation.now) });
   });
 
-/** Also from `ambiguous`: an answer that arrives late is still the answer. */
-const awaitsAnswer = (attempt: AttemptRow): boolean =>
-  attempt.status === 'submitting' || (attempt.status === 'ambiguous' && attempt.supersededBy === null);
+/**
+ * Work that turned out to be paid after its attempt had been replaced: the generation goes on without it, it is followed
+ * to its end and booked.
+ */
+export const isLate = ({ supersededBy, status }: AttemptRow): boolean =>
+  supersededBy !== null && ['submitted', 'succeeded', 'failed', 'canceled'].includes(status);
 
-/** Who has this operation already: the attempt itself (its commit went through unnoticed), or whoever adopted it. */
-const findOwner = (transaction: Transaction, { generationId, provider }: AttemptRow, operationId: string) =>
-  transaction.attempt.findFirst({ where: { generationId, provider, operationId } });
+/** Those the outcome of the generation is read from. */
+export const isCounted = (attempt: AttemptRow): boolean => attempt.status !== 'superseded' && !isLate(attempt);
 
 /**
- * The provider took it and works on it. Returns the attempt that has the operation; `null`: the row has moved on and the
- * operation has no owner.
+ * Also from `ambiguous`: an answer that arrives late is still the answer. And from `planned`, where the provider had
+ * said that it never received it.
+ */
+const awaitsAnswer = ({ status, epoch }: AttemptRow): boolean =>
+  status === 'submitting' || status === 'ambiguous' || (status === 'planned' && epoch > 0);
+
+/** Who has this operation already: the attempt itself (its commit went through unnoticed), or whoever adopted it. */
+const findOwner = (transaction: Transaction, { provider, credential }: AttemptRow, operationId: string) =>
+  transaction.attempt.findFirst({ where: { provider, credential, operationId } });
+
+/** The row of paid work whose attempt has gone on to other work: paid work always has an owner. */
+const createLate = async (
+  transaction: Transaction,
+  generation: LockedGeneration,
+  {
+    original,
+    patch,
+  }: {
+    original: AttemptRow;
+    patch: Omit<Prisma.AttemptUncheckedCreateInput, keyof AttemptKey | 'provider' | 'model' | 'priceVersion'>;
+  },
+): Promise<AttemptRow> => {
+  const { generationId, provider, model, credential, credentialPrint, gateway, priceVersion, estimatedUsd } = original;
+  const last = await transaction.attempt.aggregate({ where: { generationId }, _max: { number: true } });
+  const created = await transaction.attempt.create({
+    data: {
+      ...{ generationId, provider, model, credential, credentialPrint, gateway, priceVersion, estimatedUsd },
+      number: (last._max.number ?? 0) + 1,
+      supersededBy: original.number,
+      sentAt: original.sentAt,
+      submittedAt: generation.now,
+      ...patch,
+    },
+  });
+  await publish(transaction, generation, { events: [attemptEvent(created)] });
+  return created;
+};
+
+/**
+ * The provider took it and works on it. Returns the attempt that has the operation: this one, whoever adopted it, or a
+ * new one, late, where this attempt has gone on to other work.
  */
 export const recordSubmitted = (
   database: Database,
   key: AttemptKey,
   answer: { operation: { id: string }; providerRequestId: string | null },
-): Promise<AttemptRow | null> =>
+): Promise<AttemptRow> =>
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
-    if (!awaitsAnswer(attempt)) return findOwner(transaction, attempt, answer.operation.id);
-    await publish(transaction, generation, { phase: 'polling' });
+    const { operation, providerRequestId } = answer;
+    const owner = await findOwner(transaction, attempt, operation.id);
+    if (owner) return owner;
+    const patch = { status: 'submitted', operationId: operation.id, operation, providerRequestId };
+    if (!awaitsAnswer(attempt)) return createLate(transaction, generation, { original: attempt, patch });
+    if (attempt.supersededBy === null) await publish(transaction, generation, { phase: 'polling' });
+    const cleared = { errorCode: null, errorMessage: null, possibleCostUsd: null, endedAt: null };
     return writeAttempt(transaction, generation, {
       key,
-      patch: {
-        status: 'submitted',
-        operationId: answer.operation.id,
-        operation: answer.operation,
-        providerRequestId: answer.providerRequestId,
-        submittedAt: generation.now,
-        errorCode: null,
-        errorMessage: null,
-        possibleCostUsd: null,
-        endedAt: null,
-      },
+      patch: { ...patch, ...cleared, submittedAt: generation.now },
     });
   });
 
@@ -149,34 +188,60 @@ export type Result = {
   warnings: string[];
 };
 
-/** The provider is done. From `submitting` (it answered at once) or `submitted` (a look told). */
-export const recordSucceeded = (database: Database, key: AttemptKey, result: Result): Promise<AttemptRow | null> =>
-  inTransaction(database, async (transaction) => {
-    const generation = await lockGeneration(transaction, key.generationId);
-    const attempt = await readAttempt(transaction, key);
-    // written before: only its acknowledgement was lost
-    if (attempt.status === 'succeeded') return attempt;
-    if (!awaitsAnswer(attempt) && attempt.status !== 'submitted') return null;
+const succeeded = ({ outputs, usage, costUsd, providerRequestId }: Result, attempt: AttemptRow, now: Date) => ({
+  status: 'succeeded',
+  errorCode: null,
+  errorMessage: null,
+  outputs,
+  usage,
+  costUsd,
+  possibleCostUsd: costUsd === null ? attempt.estimatedUsd : null,
+  ...(providerRequestId !== null && { providerRequestId }),
+  submittedAt: attempt.submittedAt ?? now,
+  endedAt: now,
+});
+
+const recordResult = async (
+  transaction: Transaction,
+  generation: LockedGeneration,
+  { attempt, result }: { attempt: AttemptRow; result: Result },
+): Promise<AttemptRow> => {
+  if (attempt.supersededBy === null)
     await publish(transaction, generation, {
       phase: 'storing',
       progress: 100,
       ...(result.warnings.length > 0 && { warnings: result.warnings.map(storable) }),
     });
-    return writeAttempt(transaction, generation, {
-      key,
-      patch: {
-        status: 'succeeded',
-        errorCode: null,
-        errorMessage: null,
-        outputs: result.outputs,
-        usage: result.usage,
-        costUsd: result.costUsd,
-        possibleCostUsd: result.costUsd === null ? attempt.estimatedUsd : null,
-        ...(result.providerRequestId !== null && { providerRequestId: result.providerRequestId }),
-        submittedAt: attempt.submittedAt ?? generation.now,
-        endedAt: generation.now,
-      },
-    });
+  return writeAttempt(transaction, generation, { key: attempt, patch: succeeded(result, attempt, generation.now) });
+};
+
+/**
+ * The provider is done: a look told. `null`: the work has gone to another attempt, or its end was recorded otherwise.
+ */
+export const recordSucceeded = (database: Database, key: AttemptKey, result: Result): Promise<AttemptRow | null> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    return attempt.status === 'submitted' ? recordResult(transaction, generation, { attempt, result }) : null;
+  });
+
+/**
+ * The answer to the submit is the result. Returns the attempt that has it: this one, or a new one, late, where this attempt
+ * has gone on to other work. `epoch` is of the send that it answers.
+ */
+export const recordAnswer = (
+  database: Database,
+  key: AttemptKey & { epoch: number },
+  result: Result,
+): Promise<AttemptRow> =>
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    // written before: only its acknowledgement was lost
+    if (attempt.status === 'succeeded' && attempt.epoch === key.epoch) return attempt;
+    if (awaitsAnswer(attempt)) return recordResult(transaction, generation, { attempt, result });
+    const patch = succeeded(result, attempt, generation.now);
+    return createLate(transaction, generation, { original: attempt, patch });
   });
 
 export type Ending = {
@@ -221,13 +286,13 @@ export const recordNotAccepted = (
 ): Promise<AttemptRow | null> =>
   recordIf(database, key, {
     when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
-    patch: {
+    patch: () => ({
       status: 'planned',
       submitErrors: { increment: counts ? 1 : 0 },
       errorCode: code,
       errorMessage: storable(message),
       sentAt: null,
-    },
+    }),
   });
 
 /** One look came back: progress for the customer, and the count of failed looks starts again. */
@@ -258,10 +323,3 @@ export const recordFailedLook = async (
 export const replaceOutputs = async (database: Database, key: AttemptKey, outputs: StoredOutput[]): Promise<void> => {
   await database.attempt.update({ where: unique(key), data: { outputs } });
 };
-
-/** What may run on and cost at a provider although its generation has ended, and nobody fenced it. */
-export const listUnwatched = (database: Database, olderThanSeconds: number): Promise<AttemptKey[]> =>
-  database.$queryRaw`
-    SELECT a.generation_id AS "generationId", a.number FROM attempts a JOIN generations g ON g.id = a.generation_id
-    WHERE a.status IN ('submitting', 'submitted') AND a.superseded_by IS NULL
-      AND g.completed_at < now() - make_interval(secs => ${olderThanSeconds}) ORDER BY random() LIMIT 200`;

@@ -31,7 +31,7 @@ export type GenerationRow = {
   user: string | null;
   metadata: Record<string, string>;
   tags: string[];
-  rerunOf: null;
+  rerunOf: string | null;
   workflowRunId: string | null;
   priceVersion: string | null;
   cancelRequestedAt: string | null;
@@ -50,20 +50,29 @@ export type NewGeneration = {
   idempotencyKey: string | null;
 };
 
+/** `false`: its idempotency key has one already. */
+export const insertGeneration = async (
+  database: Database | Transaction,
+  { rerunOf = null, ...generation }: NewGeneration & { rerunOf?: string | null },
+): Promise<boolean> => {
+  const { id, tenantId, request, requestHash, idempotencyKey } = generation;
+  const inserted = await database.$executeRaw`
+    INSERT INTO generations
+      (id, tenant_id, medium, request, request_hash, idempotency_key, "user", metadata, tags, warnings, deadline_at, rerun_of)
+    VALUES (${id}, ${tenantId}, ${request.medium}, ${JSON.stringify(request)}::jsonb, ${requestHash}, ${idempotencyKey},
+      ${request.user}, ${JSON.stringify(request.metadata)}::jsonb, ${request.tags}, '{}',
+      now() + make_interval(secs => ${request.deadlineSeconds}), ${rerunOf})
+    ON CONFLICT (tenant_id, idempotency_key) DO NOTHING`;
+  return inserted === 1;
+};
+
 /** Inserts, or returns what the same key and body made before. The commit of this row is the promise to finish it. */
 export const createGeneration = async (
   database: Database,
   generation: NewGeneration,
 ): Promise<{ id: string; created: boolean }> => {
-  const { id, tenantId, request, requestHash, idempotencyKey } = generation;
-  const inserted = await database.$executeRaw`
-    INSERT INTO generations
-      (id, tenant_id, medium, request, request_hash, idempotency_key, "user", metadata, tags, warnings, deadline_at)
-    VALUES (${id}, ${tenantId}, ${request.medium}, ${JSON.stringify(request)}::jsonb, ${requestHash}, ${idempotencyKey},
-      ${request.user}, ${JSON.stringify(request.metadata)}::jsonb, ${request.tags}, '{}',
-      now() + make_interval(secs => ${request.deadlineSeconds}))
-    ON CONFLICT (tenant_id, idempotency_key) DO NOTHING`;
-  if (inserted === 1 || idempotencyKey === null) return { id, created: true };
+  const { id, tenantId, requestHash, idempotencyKey } = generation;
+  if ((await insertGeneration(database, generation)) || idempotencyKey === null) return { id, created: true };
   const earlier = await findByIdempotencyKey(database, { tenantId, idempotencyKey, requestHash });
   if (earlier === null) throw new Error('the generation of this idempotency key has gone');
   return { id: earlier, created: false };
@@ -71,7 +80,7 @@ export const createGeneration = async (
 
 /** The id that this key made before; `null` when it is new. Throws when it came with another body. */
 export const findByIdempotencyKey = async (
-  database: Database,
+  database: Database | Transaction,
   { tenantId, idempotencyKey, requestHash }: { tenantId: string; idempotencyKey: string; requestHash: string },
 ): Promise<string | null> => {
   const earlier = await database.generation.findUnique({
@@ -105,7 +114,7 @@ const artifactsOfGeneration = Prisma.sql`(
 
 const selectRow = Prisma.sql`
   SELECT g.id, g.medium, g.status, g.phase, g.progress, g.request, g.analysis, g.decision, g.text, g.usage, g.warnings,
-    g."user", g.metadata, g.tags, NULL AS "rerunOf", g.workflow_run_id AS "workflowRunId",
+    g."user", g.metadata, g.tags, g.rerun_of AS "rerunOf", g.workflow_run_id AS "workflowRunId",
     CASE WHEN g.error_code IS NULL THEN NULL
       ELSE json_build_object('code', g.error_code, 'message', g.error_message) END AS error,
     (SELECT a.price_version FROM attempts a WHERE a.generation_id = g.id ORDER BY a.number DESC LIMIT 1)
@@ -136,6 +145,19 @@ export type GenerationFilter = {
   limit: number;
 };
 
+/** Conditions on `generations g`, of those that are given. */
+export const matching = ({
+  medium,
+  provider,
+  tag,
+}: Pick<GenerationFilter, 'medium' | 'provider' | 'tag'>): Prisma.Sql[] => [
+  ...(medium === undefined ? [] : [Prisma.sql`g.medium = ${medium}`]),
+  ...(tag === undefined ? [] : [Prisma.sql`${tag} = ANY(g.tags)`]),
+  ...(provider === undefined
+    ? []
+    : [Prisma.sql`EXISTS (SELECT FROM attempts a WHERE a.generation_id = g.id AND a.provider = ${provider})`]),
+];
+
 /** Newest first. */
 export const listGenerations = (
   database: Database,
@@ -145,12 +167,8 @@ export const listGenerations = (
   const conditions = [
     Prisma.sql`g.tenant_id = ${tenantId}`,
     ...(filter.status === undefined ? [] : [Prisma.sql`g.status = ${filter.status}`]),
-    ...(filter.medium === undefined ? [] : [Prisma.sql`g.medium = ${filter.medium}`]),
-    ...(filter.tag === undefined ? [] : [Prisma.sql`${filter.tag} = ANY(g.tags)`]),
     ...(filter.beforeId === undefined ? [] : [Prisma.sql`g.id < ${filter.beforeId}`]),
-    ...(filter.provider === undefined
-      ? []
-      : [Prisma.sql`EXISTS (SELECT FROM attempts a WHERE a.generation_id = g.id AND a.provider = ${filter.provider})`]),
+    ...matching(filter),
   ];
   return database.$queryRaw<GenerationRow[]>`
     ${selectRow} WHERE ${Prisma.join(conditions, ' AND ')} ORDER BY g.id DESC LIMIT ${filter.limit}`;
@@ -184,6 +202,9 @@ export type LockedGeneration = {
   inputError: Failure | null;
   cancelRequestedAt: Date | null;
   deadlineAt: Date;
+  /** Since when a lost answer waits for a person. */
+  heldAt: Date | null;
+  rerunOf: string | null;
   startedAt: Date | null;
   /** The database's clock: replicas' clocks differ. */
   now: Date;
@@ -191,7 +212,7 @@ export type LockedGeneration = {
 
 const columns = Prisma.sql`
   id, status, phase, progress, request, analysis, decision, input_error AS "inputError", cancel_requested_at AS "cancelRequestedAt",
-  deadline_at AS "deadlineAt", started_at AS "startedAt", clock_timestamp() AS now`;
+  deadline_at AS "deadlineAt", held_at AS "heldAt", rerun_of AS "rerunOf", started_at AS "startedAt", clock_timestamp() AS now`;
 
 /** First lock of every transaction that writes: generation before attempts, so that two steps cannot deadlock. */
 export const lockGeneration = async (transaction: Transaction, id: string): Promise<LockedGeneration> => {
@@ -219,6 +240,8 @@ export type Change = {
   error?: { code: FailureCode; message: string } | null;
   warnings?: string[];
   workflowRunId?: string;
+  heldAt?: Date | null;
+  deadlineAt?: Date;
   cancelRequested?: true;
   events?: NewEvent[];
 };
@@ -256,6 +279,8 @@ const setters: readonly (readonly [keyof Change, string, Setter])[] = [
   ['usage', 'usage', setJson],
   ['warnings', 'warnings', set],
   ['workflowRunId', 'workflow_run_id', set],
+  ['heldAt', 'held_at', set],
+  ['deadlineAt', 'deadline_at', set],
 ];
 
 const assignments = (change: Change): Prisma.Sql[] => {
@@ -301,28 +326,3 @@ export const publishChange = (
     const generation = await lockGeneration(transaction, id);
     await publish(transaction, generation, decide(generation));
   });
-
-export type Unbegun = { id: string; tenantId: string; medium: string };
-
-/** Accepted more than `olderThanSeconds` ago and not begun: their workflow was never started, or just not yet. */
-export const listNotBegun = (database: Database, olderThanSeconds: number): Promise<Unbegun[]> =>
-  database.$queryRaw`
-    SELECT id, tenant_id AS "tenantId", medium FROM generations
-    WHERE status = 'queued' AND created_at < now() - make_interval(secs => ${olderThanSeconds}) ORDER BY id LIMIT 500`;
-
-/**
- * Running, and silent for a while: no event of theirs is younger than `silentSeconds`. A random handful, so that a
- * crowd of slow ones cannot hide a stuck one for ever.
- */
-export const listSilent = (database: Database, silentSeconds: number): Promise<{ id: string }[]> =>
-  database.$queryRaw`
-    SELECT g.id FROM generations g
-    WHERE g.status = 'running' AND NOT EXISTS (
-      SELECT FROM events e WHERE e.generation_id = g.id AND e.at > now() - make_interval(secs => ${silentSeconds}))
-    ORDER BY random() LIMIT 200`;
-
-/** Cancelled by a caller, but the workflow has not ended them: it was not told, or could not be. */
-export const listCancelPending = (database: Database, olderThanSeconds: number): Promise<{ id: string }[]> =>
-  database.$queryRaw`
-    SELECT id FROM generations WHERE status IN ('queued', 'running')
-      AND cancel_requested_at < now() - make_interval(secs => ${olderThanSeconds}) ORDER BY id LIMIT 500`;

@@ -3,12 +3,11 @@ import {
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
-  sleep,
   startChild,
 } from '@temporalio/workflow';
 import type { AttemptStep } from '../domain/attempt-step';
 import { watchWorkflowId, type AttemptInput } from './messages';
-import { lookUntilEnded } from './looking';
+import { listenForHints, lookUntilEnded, waitForFirstLook } from './looking';
 import { ledger, submitTo, transferFrom } from './proxies';
 import type { watch } from './watch';
 
@@ -40,6 +39,7 @@ const leaveToWatch = ({ generationId, number }: AttemptInput): Promise<void> =>
 /** One provider, one paid submit: submit → poll → store. Ends with a tagged outcome, never with an error. */
 export async function attempt(input: AttemptInput): Promise<AttemptStep> {
   const key = { generationId: input.generationId, number: input.number };
+  const hint = listenForHints();
   tell(input, 'submitting');
   releaseWhenCanceled(key);
   // never cut off: an answer that nobody waits for is paid work that nobody knows of
@@ -47,8 +47,8 @@ export async function attempt(input: AttemptInput): Promise<AttemptStep> {
   try {
     if (step.state === 'pending') {
       tell(input, 'polling');
-      if (step.pollAfterMs > 0) await sleep(step.pollAfterMs);
-      step = await lookUntilEnded(input);
+      await waitForFirstLook(hint, step.pollAfterMs);
+      step = await lookUntilEnded(input, hint);
     }
     if (step.state === 'succeeded' && !step.stored) {
       tell(input, 'storing');

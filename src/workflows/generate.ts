@@ -1,17 +1,20 @@
 import {
   CancellationScope,
   ChildWorkflowCancellationType,
+  condition,
+  defineSignal,
   executeChild,
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
+  setHandler,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { AttemptStep } from '../domain/attempt-step';
 import type { Plan } from '../stores/attempt-plan';
 import type { attempt } from './attempt';
-import { attemptWorkflowId, type GenerateInput } from './messages';
+import { attemptWorkflowId, signals, type GenerateInput } from './messages';
 import { fetchInputs, ledger } from './proxies';
 
 type Planned = Extract<Plan, { action: 'attempt' }>;
@@ -39,10 +42,30 @@ const runAttempt = async ({ generationId }: GenerateInput, plan: Planned): Promi
   }
 };
 
-const attemptUntilDone = async (input: GenerateInput): Promise<void> => {
+type News = { come: boolean };
+
+const listenForNews = (): News => {
+  const news: News = { come: false };
+  setHandler(defineSignal(signals.resolved), () => void (news.come = true));
+  return news;
+};
+
+/** A lost answer waits for a person, or for the provider to tell after all. What they said stands in the ledger. */
+const waitForNews = async (input: GenerateInput, news: News, waitMs: number): Promise<void> => {
+  tell({ phase: 'needs_attention', why: 'the answer to a submit was lost', 'safe to reset': 'yes' });
+  if (input.searchable) upsertSearchAttributes({ SureshotStatus: ['needs_attention'] });
+  await condition(() => news.come, waitMs);
+  news.come = false;
+};
+
+const attemptUntilDone = async (input: GenerateInput, news: News): Promise<void> => {
   for (;;) {
     const plan = await ledger.planAttempt({ generationId: input.generationId });
     if (plan.action === 'stop') return;
+    if (plan.action === 'hold') {
+      await waitForNews(input, news, plan.waitMs);
+      continue;
+    }
     tell({ phase: 'attempt', attempt: plan.number, model: plan.model, 'safe to reset': 'yes' });
     if (input.searchable) upsertSearchAttributes({ SureshotProvider: [plan.provider], SureshotStatus: ['running'] });
     const state = await runAttempt(input, plan);
@@ -67,11 +90,12 @@ const prepareInputs = async ({ generationId }: GenerateInput): Promise<boolean> 
  */
 export async function generate(input: GenerateInput): Promise<{ status: string }> {
   const { generationId } = input;
+  const news = listenForNews();
   try {
     tell({ phase: 'choose', 'safe to reset': 'yes' });
     if (await prepareInputs(input)) {
       await ledger.chooseCandidates({ generationId });
-      await attemptUntilDone(input);
+      await attemptUntilDone(input, news);
     }
   } catch (error) {
     if (!isCancellation(error)) throw error;

@@ -16,7 +16,13 @@ export const watchWorkflowId = (generationId: string, number: number): string =>
 
 export const searchAttributes = ['SureshotTenant', 'SureshotMedium', 'SureshotProvider', 'SureshotStatus'] as const;
 
-export const reconcileScheduleId = 'reconcile';
+/** Signals. `resolved` tells `generate` that something was decided or found out about a lost answer it waits for. */
+export const signals = { providerCallback: 'providerCallback', resolved: 'resolved' } as const;
+
+/** Ids of the schedules and of the workflows they start. */
+export const schedules = { reconcile: 'reconcile', orphans: 'reconcile/orphans' } as const;
+
+export type ReconcileInput = { orphans?: boolean };
 
 /** `searchable`: the server knows our search attributes; naming one it does not know would fail the workflow's task. */
 export type GenerateInput = { generationId: string; searchable: boolean };

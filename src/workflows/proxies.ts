@@ -87,6 +87,13 @@ export const { reconcileGenerations } = proxyActivities<Pick<Activities, 'reconc
   scheduleToCloseTimeout: '10 minutes',
 });
 
+/** It calls providers. A page that does not answer is asked again at the next round. */
+export const { reconcileOrphans } = proxyActivities<Pick<Activities, 'reconcileOrphans'>>({
+  taskQueue: taskQueues.providers,
+  startToCloseTimeout: '10 minutes',
+  retry: { maximumAttempts: 1 },
+});
+
 /** Somebody waits for it, and a second call would show something else. */
 export const { probeProvider } = proxyActivities<Pick<Activities, 'probeProvider'>>({
   taskQueue: taskQueues.providers,

@@ -1,6 +1,7 @@
-import { reconcileGenerations } from './proxies';
+import type { ReconcileInput } from './messages';
+import { reconcileGenerations, reconcileOrphans } from './proxies';
 
-/** Run by a schedule: puts right what the database and the workflow service disagree on. */
-export async function reconcile(): ReturnType<typeof reconcileGenerations> {
-  return reconcileGenerations();
+/** Run by schedules: puts right what the database, the workflow service and, with `orphans`, the providers disagree on. */
+export async function reconcile(input: ReconcileInput = {}): Promise<Record<string, number>> {
+  return input.orphans === true ? reconcileOrphans() : reconcileGenerations();
 }

@@ -1,5 +1,5 @@
 import { ActivityFailure } from '@temporalio/workflow';
-import { lookUntilEnded } from './looking';
+import { listenForHints, lookUntilEnded } from './looking';
 import type { WatchInput } from './messages';
 import { cancelOperation } from './proxies';
 
@@ -8,12 +8,13 @@ import { cancelOperation } from './proxies';
  * booked with what it cost.
  */
 export async function watch({ generationId, number }: WatchInput): Promise<{ state: string }> {
+  const hint = listenForHints();
   try {
     await cancelOperation({ generationId, number });
   } catch (error) {
     // it could not be told to stop; what it does is watched all the same
     if (!(error instanceof ActivityFailure)) throw error;
   }
-  const { state } = await lookUntilEnded({ generationId, number, provider: 'watch', watching: true });
+  const { state } = await lookUntilEnded({ generationId, number, provider: 'watch', watching: true }, hint);
   return { state };
 }

@@ -105,6 +105,8 @@ export const startApi = async (changes: Partial<ApiDependencies> = {}): Promise<
   const workflows: ApiDependencies['workflows'] = {
     start: ({ id }) => void started.push(id),
     cancel: (id) => Promise.resolve(void canceled.push(id)),
+    resolve: () => Promise.resolve(),
+    callBack: () => Promise.resolve(),
     isReachable: () => Promise.resolve(true),
     probe: () => Promise.resolve({ latencyMs: 1, model: null, code: null }),
   };

@@ -121,6 +121,8 @@ test('is ready while Temporal is away, and says so', async () => {
   const workflows = {
     start: () => undefined,
     cancel: () => Promise.resolve(),
+    resolve: () => Promise.resolve(),
+    callBack: () => Promise.resolve(),
     isReachable: () => Promise.resolve(false),
     probe: () => Promise.reject(new Error('away')),
   };

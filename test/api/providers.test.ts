@@ -27,6 +27,8 @@ beforeAll(async () => {
     workflows: {
       start: () => undefined,
       cancel: () => Promise.resolve(),
+      resolve: () => Promise.resolve(),
+      callBack: () => Promise.resolve(),
       isReachable: () => Promise.resolve(true),
       probe: (provider, credential) => {
         probed.push([provider, credential]);

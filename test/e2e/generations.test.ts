@@ -138,16 +138,22 @@ describe('a submit whose answer was lost', () => {
     expect(Number(resource.cost.possibleUsd)).toBeGreaterThan(0);
   });
 
-  test('ends the generation when it may have cost more than the policy allows', async () => {
+  test('is held for a person when it may have cost more than the policy allows', async () => {
     await system.fault({ provider: 'runway', kind: 'drop_after_accept' });
     const before = (await system.ledger()).length;
     const { id } = await system.submit({ medium: 'video', model: 'runway/gen4.5', input: { prompt: 'a lost parcel' } });
+    const held = await system.until(id, ({ phase }) => phase === 'needs_attention');
+    expect(held).toMatchObject({ status: 'running', attempts: [{ status: 'ambiguous' }] });
+    expect(Number(held.cost.possibleUsd)).toBeGreaterThan(0);
+    expect((await system.ledger()).length - before).toBe(1);
+    const answer = await system.call(`/v1/generations/${id}/resolve`, { method: 'POST', body: { action: 'abandon' } });
+    expect(answer.status).toBe(200);
     expect(await system.untilEnded(id)).toMatchObject({
       status: 'failed',
       error: { code: 'provider_submit_ambiguous' },
       attempts: [{ status: 'ambiguous' }],
+      cost: { possibleUsd: '0' },
     });
-    expect((await system.ledger()).length - before).toBe(1);
   });
 
   test('goes to the next provider when the caller says so', async () => {
@@ -175,13 +181,14 @@ describe('results', () => {
     expect((await system.untilEnded(id)).status).toBe('succeeded');
   });
 
-  test('a link that is dead ends as a lost result, with its cost and without a second payment', async () => {
+  test('a link that is dead ends as a lost result, with its cost, paid for no more often than the policy allows', async () => {
     await system.fault({ provider: 'fal', kind: 'artifact_expired', times: null, match: { prompt: 'a burnt map' } });
     const { id } = await system.submit({ medium: 'image', model: 'fal/flux/dev', input: { prompt: 'a burnt map' } });
     const resource = await system.untilEnded(id);
     expect(resource).toMatchObject({ status: 'failed', error: { code: 'provider_result_lost' } });
-    expect(Number(resource.cost.actualUsd)).toBeGreaterThan(0);
-    expect(resource.attempts).toHaveLength(1);
+    // cheap enough for one more try by the policy `auto`
+    expect(resource.attempts).toHaveLength(2);
+    expect(resource.cost.actualUsd).toBe('0.05');
   });
 });
 

@@ -70,7 +70,16 @@ export const makeProject = (folder: string): string => {
   const dist = path.join(folder, 'dist');
   compileFolder(path.join(repository, 'src/embedded'), path.join(dist, 'embedded'));
   compileFolder(path.join(repository, 'src/domain'), path.join(dist, 'domain'));
-  for (const name of ['config', 'settings', 'model-schema', 'main', 'demo', 'providers/catalogue', ...listRows()])
+  for (const name of [
+    'config',
+    'encryption-keys',
+    'settings',
+    'model-schema',
+    'main',
+    'demo',
+    'providers/catalogue',
+    ...listRows(),
+  ])
     compile(path.join(repository, `src/${name}.ts`), path.join(dist, `${name}.js`));
   fs.mkdirSync(path.join(dist, 'emulator'));
   for (const name of ['server.js', 'worker.js', 'emulator/main.js']) fs.writeFileSync(path.join(dist, name), standIn);

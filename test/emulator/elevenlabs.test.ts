@@ -55,13 +55,24 @@ test('finds speech in the history after its answer was lost, and downloads the v
   );
   await expect(lost).rejects.toThrow();
   const first = await readAll(await convert('Other words.'));
-  const { history } = await clientOf().history.list({ search: 'lost', voiceId: george, dateAfterUnix: 1 });
+  const { history } = await clientOf().history.list({
+    search: 'lost',
+    source: 'TTS',
+    voiceId: george,
+    dateAfterUnix: 1,
+  });
   expect(history).toMatchObject([{ text: 'Lost words.', source: 'TTS', modelId: 'eleven_multilingual_v2' }]);
   const all = await clientOf().history.list({ pageSize: 1 });
   expect(all).toMatchObject({ hasMore: true, history: [{ text: 'Other words.' }] });
   const again = await readAll(await clientOf().history.getAudio(all.history[0]?.historyItemId ?? ''));
   expect(Buffer.compare(again, first)).toBe(0);
   expect(await current().ledger()).toHaveLength(2);
+});
+
+test('searches the history of a named source only', async () => {
+  for (const query of [{ search: 'lost' }, { modelId: 'eleven_multilingual_v2' }]) {
+    await expect(clientOf().history.list(query)).rejects.toMatchObject({ statusCode: 422 });
+  }
 });
 
 test('keeps out of the history what is not logged', async () => {

@@ -165,6 +165,70 @@ test('lists requests with their input to an admin key only', async () => {
   expect(items).toMatchObject([{ request_id: submitted['request_id'], status_code: 200, json_input: { seed: 42 } }]);
 });
 
+const history = async (query: Record<string, string>, key = 'admin:secret'): Promise<Record<string, unknown>> =>
+  readJson(
+    await fetch(`${current().url}/fal/platform/v1/models/requests/by-endpoint?${String(new URLSearchParams(query))}`, {
+      headers: { authorization: `Key ${key}` },
+    }),
+  );
+
+const idsOf = ({ items }: Record<string, unknown>): unknown[] =>
+  (items as { request_id: string }[]).map(({ request_id: id }) => id);
+
+test('finds by its seed a request whose answer was lost, while it runs and after', async () => {
+  await current().set({ latencyScale: 10 });
+  await current().addFault({ provider: 'fal', kind: 'drop_after_accept' });
+  const submitted = postJson(
+    `${current().url}/fal/${flux}`,
+    { ...input, seed: 4711 },
+    { authorization: 'Key id:secret' },
+  );
+  await expect(submitted).rejects.toThrow();
+  const query = { endpoint_id: `${flux},fal-ai/veo3.1`, expand: 'payloads' };
+  const [item] = (await history(query))['items'] as Record<string, unknown>[];
+  expect(item).toMatchObject({ endpoint_id: flux, ended_at: null, status_code: null, json_input: { seed: 4711 } });
+  expect(item).not.toHaveProperty('json_output');
+  expect(await current().ledger()).toMatchObject([{ operation: item?.['request_id'], marks: { seed: 4711 } }]);
+});
+
+test('filters and pages the request history', async () => {
+  const submit = async (prompt: string): Promise<string> =>
+    (await clientOf().queue.submit(flux, { input: { ...input, prompt } })).request_id;
+  const [good, bad] = [await submit('a boat'), await submit('a boat [fail]')];
+  const all = { endpoint_id: flux };
+  expect(idsOf(await history(all)).sort()).toEqual([good, bad].sort());
+  expect(idsOf(await history({ ...all, status: 'success' }))).toEqual([good]);
+  expect(idsOf(await history({ ...all, status: 'error' }))).toEqual([bad]);
+  expect(idsOf(await history({ ...all, request_id: bad }))).toEqual([bad]);
+  expect(idsOf(await history({ ...all, start: '2199-01-01' }))).toEqual([]);
+  expect(idsOf(await history({ ...all, end: '2020-01-01T00:00:00Z' }))).toEqual([]);
+  const page = await history({ ...all, limit: '1' });
+  expect(page).toMatchObject({ next_cursor: 'Mg==', has_more: true });
+  const next = await history({ ...all, limit: '1', cursor: 'Mg==' });
+  expect(next).toMatchObject({ next_cursor: null, has_more: false });
+  expect([...idsOf(page), ...idsOf(next)].sort()).toEqual([good, bad].sort());
+  const [item] = (await history({ ...all, status: 'success', expand: 'payloads' }))['items'] as Record<
+    string,
+    unknown
+  >[];
+  expect(item).toMatchObject({ json_output: { images: [{ content_type: 'image/jpeg' }] } });
+  expect(await history({ ...all, limit: '101' })).toMatchObject({ error: { type: 'validation_error' } });
+});
+
+test('shows the last day of the request history unless told otherwise', async () => {
+  let nowMs = Date.now();
+  const emulator = await startEmulator({ latencyScale: 0, clock: () => nowMs });
+  await postJson(`${emulator.url}/fal/${flux}`, input, { authorization: 'Key id:secret' });
+  nowMs += 25 * 3_600_000;
+  const list = async (more: string): Promise<number> => {
+    const url = `${emulator.url}/fal/platform/v1/models/requests/by-endpoint?endpoint_id=${flux}${more}`;
+    const answer = await readJson(await fetch(url, { headers: { authorization: 'Key admin' } }));
+    return (answer['items'] as unknown[]).length;
+  };
+  expect([await list(''), await list(`&start=${new Date(0).toISOString()}`)]).toEqual([0, 1]);
+  await emulator.close();
+});
+
 test('expires an artifact after the lifetime the caller chose', async () => {
   const { request_id } = await clientOf().queue.submit(flux, {
     input,

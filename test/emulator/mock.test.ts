@@ -39,6 +39,24 @@ test('finds an operation by its trace although the answer was lost', async () =>
   expect(await current().ledger()).toHaveLength(1);
 });
 
+test('lists what this key submitted since a moment, newest first', async () => {
+  await submit({ model: 'video', trace: 'before' });
+  const [first] = await current().ledger();
+  const sinceMs = Date.parse(String(first?.['submittedAt'])) + 1;
+  while (Date.now() < sinceMs) await current().ledger();
+  await submit({ model: 'image', trace: 'one' });
+  await submit({ model: 'text', trace: 'two' });
+  await submit({ model: 'text', trace: 'two' }, { authorization: 'Bearer other' });
+  const since = encodeURIComponent(new Date(sinceMs).toISOString());
+  const tracesOf = async (query: string): Promise<unknown[]> =>
+    ((await get(query))['data'] as { trace: string }[]).map(({ trace }) => trace);
+  expect(await tracesOf(`?since=${since}`)).toEqual(['two', 'one']);
+  expect(await tracesOf(`?since=${since}&trace=one`)).toEqual(['one']);
+  expect(await tracesOf('?since=2026-01-01T00:00:00%2B02:00')).toEqual(['two', 'one', 'before']);
+  expect(await get('?since=yesterday')).toMatchObject({ error: { code: 'invalid' } });
+  expect(await get('')).toMatchObject({ error: { code: 'invalid' } });
+});
+
 test('keeps operations of one key from another', async () => {
   const { id } = await readJson(await submit({ model: 'video' }));
   const response = await fetch(`${current().url}/mock/v1/operations/${String(id)}`, {

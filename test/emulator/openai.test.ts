@@ -171,6 +171,16 @@ test('refuses what reasoning models do not take', async () => {
   expect(await failureOf(ask({ temperature: 0.2 }))).toMatchObject({ code: 'unsupported_value', param: 'temperature' });
 });
 
+test('finds by its metadata a stored chat whose answer was lost', async () => {
+  await current().addFault({ provider: 'openai', kind: 'drop_after_accept' });
+  const lost = { model: 'gpt-4o-mini', messages, store: true, metadata: { trace: 'lost' } };
+  await expect(clientOf().chat.completions.create(lost)).rejects.toThrow();
+  const { data } = await clientOf().chat.completions.list({ metadata: { trace: 'lost' } });
+  const [entry] = await current().ledger();
+  expect(data).toMatchObject([{ id: entry?.['operation'], choices: [{ finish_reason: 'stop' }] }]);
+  expect(entry).toMatchObject({ marks: { metadata: { trace: 'lost' } } });
+});
+
 test('finds a stored chat by its metadata, and no other', async () => {
   const ask = (store: boolean, job: string): Promise<OpenAI.ChatCompletion> =>
     clientOf().chat.completions.create({ model: 'gpt-4o-mini', messages, store, metadata: { job } });

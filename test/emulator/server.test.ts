@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmulator } from '../../src/emulator/server';
@@ -111,6 +111,45 @@ test('records every request without its secrets', async () => {
   ]);
   expect(JSON.stringify([requests, await current().ledger()])).not.toContain('secret-mock-key');
   expect(JSON.stringify(await current().ledger())).not.toContain('a quiet lake');
+});
+
+test('the ledger says what each submit cost, how it ended and by what it can be known', async () => {
+  const flux = `${current().url}/fal/fal-ai/flux/dev`;
+  const key = { authorization: 'Key id:secret' };
+  await postJson(flux, { prompt: 'one', seed: 1 }, key);
+  await postJson(flux, { prompt: 'two [fail]', seed: 2 }, key);
+  const chat = {
+    model: 'gpt-4o-mini',
+    messages: [{ role: 'user', content: 'hi' }],
+    store: true,
+    metadata: { trace: 'm' },
+  };
+  await postJson(`${current().url}/openai/v1/chat/completions`, chat, auth);
+  await submit(current().url);
+  const ledger = await current().ledger();
+  expect(ledger.map(({ provider, state, costUsd, marks }) => [provider, state, Number(costUsd) > 0, marks])).toEqual([
+    ['fal', 'succeeded', true, { seed: 1 }],
+    ['fal', 'failed', false, { seed: 2 }],
+    ['openai', 'succeeded', true, { metadata: { trace: 'm' } }],
+    ['mock', 'succeeded', false, { trace: 't' }],
+  ]);
+  for (const { startedAt, submittedAt, endedAt } of ledger) {
+    expect(String(startedAt) >= String(submittedAt) && String(endedAt) >= String(startedAt)).toBe(true);
+  }
+});
+
+test('reads a journal of a time before webhooks', async () => {
+  const path = statePath();
+  const first = await startEmulator({ statePath: path, latencyScale: 0 });
+  const id = await submit(first.url);
+  await first.close();
+  const [line = ''] = readFileSync(path, 'utf8').split('\n');
+  const { set, ...entry } = JSON.parse(line) as { set: Record<string, unknown> };
+  const { webhooks: _webhooks, marks: _marks, ...old } = set;
+  writeFileSync(path, `${JSON.stringify({ ...entry, set: old })}\n`);
+  const second = await startEmulator({ statePath: path });
+  expect(await control(second).ledger()).toMatchObject([{ operation: id, marks: {} }]);
+  await second.close();
 });
 
 test('answers malformed JSON in the words of each provider', async () => {

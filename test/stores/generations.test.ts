@@ -1,5 +1,5 @@
 import { noUsage } from '../../src/domain/generation';
-import { recordEnding, recordSubmitted, recordSucceeded } from '../../src/stores/attempts';
+import { recordEnding, recordSubmitted, recordAnswer } from '../../src/stores/attempts';
 import { recordArtifacts } from '../../src/stores/artifacts';
 import type { Database } from '../../src/stores/database';
 import {
@@ -105,7 +105,7 @@ test.each([
   ['123456789012.12345678', '123456789012.12345678'],
 ])('money %s is written %s, as text', async (costUsd, written) => {
   const key = await beginTaken(database);
-  await recordSucceeded(database, key, result({ costUsd }));
+  await recordAnswer(database, { ...key, epoch: 1 }, result({ costUsd }));
   const [attempt] = (await find(key.generationId)).attempts;
   expect(attempt).toMatchObject({ costUsd: written, estimatedUsd: '0.04', possibleCostUsd: null });
 });
@@ -114,7 +114,7 @@ test('attempts and artifacts come in order, sizes as numbers', async () => {
   const key = await beginTaken(database);
   const answer = acceptance();
   await recordSubmitted(database, key, answer);
-  await recordSucceeded(database, key, result({ warnings: ['no seed'] }));
+  await recordAnswer(database, { ...key, epoch: 1 }, result({ warnings: ['no seed'] }));
   const artifacts = [1, 0].map((index) => ({ index, key: `k${index}`, contentType: 'a/b', bytes: 3e9, sha256: 'f' }));
   for (let twice = 0; twice < 2; twice += 1)
     await recordArtifacts(database, { generationId: key.generationId, attempt: 1, artifacts });

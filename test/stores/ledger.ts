@@ -3,7 +3,7 @@ import type { AttemptStatus, GenerationRequest } from '../../src/domain/generati
 import { noUsage } from '../../src/domain/generation';
 import type { AttemptPolicy } from '../../src/domain/next-attempt';
 import { planAttempt } from '../../src/stores/attempt-plan';
-import { takeAttempt } from '../../src/stores/attempt-take';
+import { takeAttempt, type Sender } from '../../src/stores/attempt-take';
 import { readAttempt, type AttemptKey, type Result } from '../../src/stores/attempts';
 import { connectDatabase, type Database } from '../../src/stores/database';
 import { createGeneration, publishChange } from '../../src/stores/generations';
@@ -51,6 +51,7 @@ export const begin = async (database: Database): Promise<string> => {
 export const plan = (database: Database, generationId: string, policy: Partial<AttemptPolicy> = {}) =>
   planAttempt(database, generationId, {
     policyOf: () => ({ onAmbiguous: 'auto', resubmitUpToUsd: '0.05', fallback: true, ...policy }),
+    holdMs: 86_400_000,
     priceVersionOf: (model) => `${model}@2026-11-21`,
   });
 
@@ -61,9 +62,23 @@ export const beginAttempt = async (database: Database): Promise<AttemptKey> => {
   return { generationId, number: 1 };
 };
 
-const sending = { credential: 'main', gateway: null, sendTimeoutMs: 60_000 };
+let senders = 0;
 
-export const take = (database: Database, key: AttemptKey) => takeAttempt(database, key, sending);
+/** Another one each time. */
+export const makeSender = (overrides: Partial<Sender> = {}): Sender => {
+  senders += 1;
+  return {
+    sender: `sender-${senders}`,
+    credential: 'main',
+    credentialPrint: 'print',
+    gateway: null,
+    sendTimeoutMs: 60_000,
+    announced: false,
+    ...overrides,
+  };
+};
+
+export const take = (database: Database, key: AttemptKey) => takeAttempt(database, key, makeSender());
 
 /** Attempt 1 as it stands after its worker took it and died. */
 export const beginTaken = async (database: Database): Promise<AttemptKey> => {

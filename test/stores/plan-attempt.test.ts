@@ -96,7 +96,7 @@ test.each<[AttemptStatus, string | null, object]>([
 
 test('a lost answer is held, resubmitted or failed over as the request wishes', async () => {
   for (const [onAmbiguous, expected] of [
-    ['hold', { action: 'stop' }],
+    ['hold', { action: 'hold', waitMs: 86_400_000 }],
     ['resubmit', attempt(2)],
     ['fail_over', attempt(2, 'brick/reel')],
   ] as const) {
@@ -191,7 +191,7 @@ test('what stays unknown is left to the policy: the next attempt has sent nothin
   await recordEnding(database, first, { ...ending('ambiguous', 'provider_submit_ambiguous'), costUsd: null });
   expect(await take(database, second)).toMatchObject({ kind: 'recorded', attempt: { number: 1, status: 'ambiguous' } });
   expect(await statusesOf(database, first.generationId)).toEqual(['ambiguous', 'superseded']);
-  expect(await plan(database, first.generationId, { onAmbiguous: 'hold' })).toEqual({ action: 'stop' });
+  expect(await plan(database, first.generationId, { onAmbiguous: 'hold' })).toMatchObject({ action: 'hold' });
   expect(await plan(database, first.generationId, { onAmbiguous: 'resubmit' })).toEqual(attempt(3));
 });
 
@@ -213,19 +213,49 @@ test('a plan in between inherits what has to be settled', async () => {
   expect(await take(database, next(first, 2))).toMatchObject({ kind: 'unresolved', subject: { number: 1 } });
 });
 
-test('an answer that comes after a replacement was planned finds no owner here', async () => {
+test('an answer that comes after a replacement was planned is booked on its attempt, and does not count', async () => {
   const key = await beginTaken(database);
   await recordEnding(database, key, { ...ending('ambiguous', 'provider_submit_ambiguous'), costUsd: null });
   expect(await plan(database, key.generationId, { onAmbiguous: 'resubmit' })).toEqual(attempt(2));
-  expect(await recordSubmitted(database, key, acceptance())).toBeNull();
-  expect(await statusesOf(database, key.generationId)).toEqual(['ambiguous', 'planned']);
+  expect(await recordSubmitted(database, key, acceptance())).toMatchObject({ number: 1, supersededBy: 2 });
+  expect(await statusesOf(database, key.generationId)).toEqual(['submitted', 'planned']);
+  expect(await plan(database, key.generationId)).toEqual(attempt(3));
+  expect(await statusesOf(database, key.generationId)).toEqual(['submitted', 'superseded', 'planned']);
+  await recordSucceeded(database, key, result());
+  expect(await plan(database, key.generationId)).toEqual(attempt(4));
 });
 
-test('an answer for an attempt whose work has moved on finds no owner here', async () => {
+test('an answer for an attempt whose work has moved on gets an owner of its own', async () => {
   const { key } = await beginSubmitted();
   await plan(database, key.generationId);
-  expect(await recordSubmitted(database, key, acceptance())).toBeNull();
+  expect(await recordSubmitted(database, key, acceptance())).toMatchObject({ number: 3, supersededBy: 1 });
   expect(await recordSucceeded(database, key, result())).toBeNull();
+});
+
+test('while a lost answer waits for a person, the deadline stands still', async () => {
+  const key = await beginTaken(database);
+  await recordEnding(database, key, { ...ending('ambiguous', 'provider_submit_ambiguous'), costUsd: null });
+  const hold = () => plan(database, key.generationId, { onAmbiguous: 'hold' });
+  const read = () => database.generation.findUniqueOrThrow({ where: { id: key.generationId } });
+  const before = await read();
+  expect(await hold()).toEqual({ action: 'hold', waitMs: 86_400_000 });
+  expect(await read()).toMatchObject({ phase: 'needs_attention', heldAt: expect.any(Date) });
+  await database.$executeRaw`UPDATE generations SET held_at = held_at - interval '1 hour' WHERE id = ${key.generationId}`;
+  const again = await hold();
+  expect(again.action === 'hold' && again.waitMs).toBeLessThanOrEqual(23 * 3_600_000);
+  await setStatus(database, key, 'ambiguous', { resolution: { action: 'resubmit' } });
+  expect(await hold()).toEqual(attempt(2));
+  const after = await read();
+  expect(after.heldAt).toBeNull();
+  expect(after.deadlineAt.getTime() - before.deadlineAt.getTime()).toBeGreaterThanOrEqual(3_600_000);
+});
+
+test('after a day nobody is waited for any more', async () => {
+  const key = await beginTaken(database);
+  await recordEnding(database, key, { ...ending('ambiguous', 'provider_submit_ambiguous'), costUsd: null });
+  await plan(database, key.generationId, { onAmbiguous: 'hold' });
+  await database.$executeRaw`UPDATE generations SET held_at = held_at - interval '25 hours' WHERE id = ${key.generationId}`;
+  expect(await plan(database, key.generationId, { onAmbiguous: 'hold' })).toEqual({ action: 'stop' });
 });
 
 test('after a cancel nothing new is planned, but what was sent is still taken over', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -5,9 +6,10 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import type { Dependencies } from '../../src/activities/dependencies';
 import type { Capabilities, Model } from '../../src/domain/model';
-import type { Provider } from '../../src/providers/provider';
+import type { Credential, Provider } from '../../src/providers/provider';
 import { createTransport } from '../../src/providers/transport';
 import { createFileBlobs } from '../../src/stores/blobs';
+import { createVault } from '../../src/stores/vault';
 import { openLedger } from '../stores/ledger';
 import { makeModel } from './generation-data';
 
@@ -54,8 +56,15 @@ export const openActivityBench = async (providers: readonly Provider[], models: 
       submitTimeoutMs: () => 1_000,
       unknownPrices: 'block',
       silentSeconds: 60,
+      holdMs: 86_400_000,
+      store: () => false,
+      orphansEverySeconds: 600,
     },
-    workflows: { start: nobody, cancel: nobody, isClosed: nobody, watch: nobody },
+    vault: createVault<Credential>(ledger.database, [{ id: 'test', key: randomBytes(32) }]),
+    workflows: { start: nobody, cancel: nobody, isClosed: nobody, watch: nobody, resolve: nobody },
+    callbackUrlFor: () => null,
+    reached: () => undefined,
+    newSender: randomUUID,
     clock: () => new Date(),
     random: () => 0.5,
     logger: pino({ level: 'silent' }),

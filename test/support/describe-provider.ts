@@ -221,7 +221,7 @@ const describeLooks = ({ bench }: Suite): void => {
   );
 };
 
-const describeDoors = ({ bench }: Suite): void => {
+const describeCancels = ({ bench }: Suite): void => {
   test(
     'cancels running work and finds finished work too late',
     async () => {
@@ -243,19 +243,104 @@ const describeDoors = ({ bench }: Suite): void => {
     },
     slowTestMs,
   );
+};
+
+const longAgo = (): Date => new Date(Date.now() - 24 * 3_600_000);
+
+/** Looking for lost work: whatever a provider can tell of it, nothing is ever sent a second time for it. */
+const describeRecovery = ({ subject, bench }: Suite): void => {
+  const { door } = subject;
+  if (door === undefined) {
+    test('finds nothing where nobody can know', async () => {
+      const { provider, model, call, input, submit } = bench();
+      const sent = { at: new Date(), input };
+      await submit();
+      if (provider.find !== undefined) expect(await provider.find(model, sent, call())).toBe('unknown');
+      const all = await provider.findAll?.(model, sent.at, { ...call(), traces: [call().trace] });
+      expect(all ?? []).toEqual([]);
+      expect(await bench().countPaid()).toBe(1);
+    });
+    return;
+  }
 
   test(
-    'finds work whose answer was lost, and only that',
+    'finds work whose answer was lost',
     async () => {
-      const { provider, model, call, follow, submit } = bench();
-      if (provider.find === undefined) return;
-      const sent = { at: new Date(), input: bench().input };
-      expect(await provider.find(model, sent, call())).toBe('absent');
+      const { input, find, follow, submit } = bench();
+      const sent = { at: new Date(), input };
       await bench().causeFault({ operation: 'submit', kind: 'drop_after_accept' });
       await refusalOf(submit());
-      const found = await provider.find(model, sent, call());
+      const found = await find(sent);
       if (typeof found === 'string') throw new Error(`not found: ${found}`);
-      expect(await follow({ state: 'pending', operation: found })).toMatchObject({ state: 'succeeded' });
+      const files = await bench().readOutputs(await follow({ state: 'pending', operation: found }));
+      for (const file of files) expect(file.subarray(0, 12).toString('latin1')).toMatch(subject.magic);
+      expect(await bench().countRequests('submit')).toBe(1);
+      expect(await bench().countPaid()).toBe(1);
+    },
+    slowTestMs,
+  );
+
+  test('does not find what never arrived, nor the work of others', async () => {
+    const { provider, model, call, input, submit } = bench();
+    await submit(call({ trace: 'gen_2/attempt/1' }), { ...input, prompt: 'a green bicycle in the snow' });
+    await bench().causeFault({ operation: 'submit', kind: 'drop_before_headers' });
+    await refusalOf(submit());
+    const looking = provider.find?.(model, { at: new Date(), input }, call());
+    if (door.absence === 'absent') expect(await looking).toBe('absent');
+    else expect(await refusalOf(looking ?? Promise.resolve())).toMatchObject({ code: 'provider_timeout' });
+    expect(await bench().find({ at: longAgo(), input })).toBe(door.absence);
+    expect(await bench().countPaid()).toBe(1);
+  });
+
+  test('does not decide on a list it could not read', async () => {
+    const { provider, model, call, input } = bench();
+    const credential = { ...call().credential, baseUrl: 'http://127.0.0.1:1/x' };
+    const looking = provider.find?.(model, { at: longAgo(), input }, call({ credential }));
+    expect(await refusalOf(looking ?? Promise.resolve())).toMatchObject({ code: 'provider_server_error' });
+  });
+};
+
+const describeOrphans = ({ subject, bench }: Suite): void => {
+  test(
+    'finds all work of a trace, also what nobody knows of',
+    async () => {
+      const { provider, model, call, follow, submit } = bench();
+      if (provider.findAll === undefined || subject.door === undefined) return;
+      const since = new Date();
+      await bench().causeFault({ operation: 'submit', kind: 'drop_after_accept' });
+      await refusalOf(submit());
+      const known = operationOf(await submit());
+      await submit(call({ trace: 'gen_2/attempt/1' }));
+      const { trace } = call();
+      const found = await provider.findAll(model, since, { ...call(), traces: [trace, 'gen_3/attempt/1'] });
+      expect(found).toHaveLength(2);
+      expect(found.map((one) => one.trace)).toEqual([trace, trace]);
+      const ids = found.map(({ operation }) => operation.id);
+      expect(new Set(ids).size).toBe(2);
+      expect(ids).toContain(known.id);
+      for (const { operation } of found)
+        expect(await follow({ state: 'pending', operation })).toMatchObject({ state: 'succeeded' });
+      expect(await bench().countRequests('submit')).toBe(3);
+    },
+    slowTestMs,
+  );
+};
+
+const describeAnnouncements = ({ bench }: Suite): void => {
+  test(
+    'knows its own work in the message that announces its end',
+    async () => {
+      const { provider, model, call, receiver, submit } = bench();
+      if (provider.announces?.(model) !== true) return;
+      const { id } = operationOf(await submit(call({ webhookUrl: receiver.url })));
+      const callback = await receiver.next();
+      const operation = await provider.readCallback?.(model, callback, call());
+      if (operation === undefined || operation === 'forged') throw new Error(`not known: ${callback.body}`);
+      expect(operation.id).toBe(id);
+      expect(await bench().check(operation)).toMatchObject({ state: 'succeeded' });
+      const late = { ...callback.headers, 'x-sureshot-received-at': new Date(Date.now() + 3_600_000).toISOString() };
+      expect(await provider.readCallback?.(model, { ...callback, headers: late }, call())).toBe('forged');
+      expect(await provider.readCallback?.(model, { ...callback, headers: {} }, call())).toBe('forged');
       expect(await bench().countPaid()).toBe(1);
     },
     slowTestMs,
@@ -279,8 +364,11 @@ export const describeProvider = (name: string, subject: Subject): void => {
     describeAmbiguity(suite);
     if (subject.unfiltered !== true) describeFilters(suite);
     if (subject.files === true) describeArtifacts(suite);
+    describeRecovery(suite);
     if (subject.synchronous === true) return;
     describeLooks(suite);
-    describeDoors(suite);
+    describeCancels(suite);
+    describeOrphans(suite);
+    describeAnnouncements(suite);
   });
 };

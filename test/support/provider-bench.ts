@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as nextLook } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { FailureCode } from '../../src/domain/failure';
@@ -5,11 +7,13 @@ import { startEmulator } from '../../src/emulator/server';
 import {
   ProviderError,
   type Call,
+  type Callback,
   type Operation,
   type Outcome,
   type Output,
   type Provider,
   type ReadyInput,
+  type Sent,
 } from '../../src/providers/provider';
 import { createTransport, type Transport } from '../../src/providers/transport';
 import { makeCall, makeReadyInput, modelOf, secret } from './provider-calls';
@@ -34,6 +38,11 @@ export type Subject = {
   refusesInWords?: boolean;
   /** This provider withholds nothing after the fact. */
   unfiltered?: boolean;
+  /**
+   * Where lost work is found again: what the call needs for it, and what is said of work that is not there. Without it
+   * nothing is ever found.
+   */
+  door?: { call?: Pick<Call, 'store'>; adminKey?: string; absence: 'absent' | 'unknown' };
   /** What an ended answer starts with. */
   magic: RegExp;
 };
@@ -99,6 +108,35 @@ const readOutputs = async (outcome: Outcome, transport: Transport, emulator: Emu
   );
 };
 
+/** Where providers announce ends: what came, as our API would store it. */
+const startReceiver = async () => {
+  const callbacks: Callback[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const told = Object.entries(request.headers).map(([name, value]) => [name, String(value)] as const);
+      const headers = { ...Object.fromEntries(told), 'x-sureshot-received-at': new Date().toISOString() };
+      callbacks.push({ headers, body: Buffer.concat(chunks).toString('utf8') });
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/announced`,
+    /** The next one, once it has come. */
+    next: async (): Promise<Callback> => {
+      let callback = callbacks.shift();
+      while (callback === undefined) {
+        await nextLook(20);
+        callback = callbacks.shift();
+      }
+      return callback;
+    },
+    stop: () => new Promise<void>((resolve) => void server.close(() => resolve()).closeAllConnections()),
+  };
+};
+
 /** An adapter with its real SDK in front of the emulator. */
 export const startBench = async (subject: Subject) => {
   const emulator = await startEmulator({ port: 0 });
@@ -107,8 +145,12 @@ export const startBench = async (subject: Subject) => {
   await provider.prepare?.();
   const { addFault, ...control } = createControl(emulator);
   const model = modelOf(subject.model);
+  const baseUrl = `${emulator.url}${subject.basePath}`;
+  const { adminKey } = subject.door ?? {};
+  const credential = { alias: 'test', secret, baseUrl, ...(adminKey !== undefined && { adminKey }) };
   const call = (overrides: Partial<Call> = {}) =>
-    makeCall(`${emulator.url}${subject.basePath}`, { deadlineMs, ...overrides });
+    makeCall(baseUrl, { credential, deadlineMs, ...subject.door?.call, ...overrides });
+  const receiver = await startReceiver();
   const check = async (operation: Operation): Promise<Outcome> => {
     if (provider.check === undefined) throw new Error(`${provider.id} cannot look`);
     return provider.check(model, operation, call());
@@ -121,7 +163,18 @@ export const startBench = async (subject: Subject) => {
     input: makeReadyInput(subject.input),
     call,
     check,
-    submit: (talked: Call = call()) => provider.submit(model, makeReadyInput(subject.input), talked),
+    receiver,
+    submit: (talked: Call = call(), input = makeReadyInput(subject.input)) => provider.submit(model, input, talked),
+    /** Asks as long as the provider wants to be asked again. */
+    find: async (sent: Sent, talked: Call = call()): Promise<Operation | 'absent' | 'unknown'> => {
+      if (provider.find === undefined) throw new Error(`${provider.id} finds nothing`);
+      for (;;) {
+        const found: unknown = await provider.find(model, sent, talked).catch((thrown: unknown) => thrown);
+        if (!(found instanceof ProviderError)) return found as Operation | 'absent' | 'unknown';
+        if (found.code !== 'provider_timeout' || found.retryAfterMs === null) throw found;
+        await nextLook(50);
+      }
+    },
     causeFault: (fault: Record<string, unknown>) => addFault({ provider: provider.id, ...fault }),
     /** Looks until the work has ended. */
     follow: async (outcome: Outcome): Promise<Outcome> => {
@@ -134,6 +187,7 @@ export const startBench = async (subject: Subject) => {
     },
     readOutputs: (outcome: Outcome) => readOutputs(outcome, transport, emulator),
     stop: async () => {
+      await receiver.stop();
       await transport.close();
       await emulator.close();
     },

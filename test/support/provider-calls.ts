@@ -33,7 +33,8 @@ export const makeCall = (baseUrl: string, overrides: Partial<Call> = {}): Call &
   return {
     credential: { alias: 'test', secret, baseUrl },
     trace: 'gen_1/attempt/1',
-    deadlineMs: 2_000,
+    // only what stalls is cut, however busy the machine is
+    deadlineMs: 10_000,
     onExchange: (exchange) => exchanges.push(exchange),
     exchanges,
     ...overrides,

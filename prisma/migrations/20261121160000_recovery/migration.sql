@@ -1,6 +1,6 @@
 ALTER TABLE "generations" ADD COLUMN "rerun_of" TEXT;
 ALTER TABLE "generations" ADD COLUMN "held_at" TIMESTAMPTZ(3);
-CREATE INDEX "generations_rerun_of_idx" ON "generations"("rerun_of");
+CREATE UNIQUE INDEX "generations_rerun_of_key" ON "generations"("rerun_of");
 
 ALTER TABLE "attempts" ADD COLUMN "credential_print" TEXT;
 ALTER TABLE "attempts" ADD COLUMN "sender" TEXT;

@@ -47,7 +47,15 @@ const filters: Record<string, (operation: Operation, wanted: string) => boolean>
   date_before_unix: (operation, wanted) => unixOf(operation) < Number(wanted),
 };
 
+/** "If provided, source becomes required": of `search` in the older documents, of `model_id` in those of the SDK. */
+const needsSource = ['search', 'model_id'];
+
+const sourceMissing = jsonAnswer(422, {
+  detail: [{ loc: ['query', 'source'], msg: 'Field required', type: 'missing', input: null }],
+});
+
 export const listHistory = (call: Call): Answer => {
+  if (!call.query.has('source') && needsSource.some((name) => call.query.has(name))) return sourceMissing;
   const found = itemsOf(call).filter((operation) =>
     [...call.query].every(([name, wanted]) => filters[name]?.(operation, wanted) ?? true),
   );

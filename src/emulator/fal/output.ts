@@ -3,7 +3,7 @@ import { extensionOf, renderOutput } from '../media';
 import { hashOf, type Operation } from '../operations';
 import type { Call } from '../provider';
 
-const fileUrl = (call: Call, operation: Operation, index: number): string => {
+const fileUrl = (call: Pick<Call, 'origin'>, operation: Operation, index: number): string => {
   if (operation.details['syncMode'] === true) {
     return `data:${operation.outputs[index]?.contentType ?? ''};base64,${renderOutput(operation, index).toString('base64')}`;
   }
@@ -15,7 +15,7 @@ const fileUrl = (call: Call, operation: Operation, index: number): string => {
   });
 };
 
-const videoOf = (call: Call, operation: Operation): Record<string, unknown> => {
+const videoOf = (call: Pick<Call, 'origin'>, operation: Operation): Record<string, unknown> => {
   const contentType = operation.outputs[0]?.contentType ?? '';
   return {
     video: {
@@ -27,7 +27,7 @@ const videoOf = (call: Call, operation: Operation): Record<string, unknown> => {
   };
 };
 
-export const outputOf = (call: Call, operation: Operation): Record<string, unknown> => {
+export const outputOf = (call: Pick<Call, 'origin'>, operation: Operation): Record<string, unknown> => {
   if (operation.medium === 'video') return videoOf(call, operation);
   const images = operation.outputs.map(({ contentType, width, height }, index) => ({
     url: fileUrl(call, operation, index),

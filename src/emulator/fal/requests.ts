@@ -3,29 +3,30 @@ import { jsonAnswer, textAnswer, type Answer } from '../answer';
 import { advance, queuePosition, withdraw } from '../lanes';
 import { isOver, progressOf, stateOf, type Operation } from '../operations';
 import type { Call } from '../provider';
-import { changeOperation, pause } from '../world';
+import { changeOperation, pause, type World } from '../world';
 import { findRequest, linksOf } from './addresses';
 import { outputOf } from './output';
 import { contentRefused, modelFailed, platformProblem, startTimedOut } from './problems';
 
 /** A tenth of its time an unhindered request waits for a runner. */
-const isQueued = (call: Call, operation: Operation): boolean => progressOf(operation, call.world.clock()) < 0.1;
+const isQueued = ({ world }: Pick<Call, 'world'>, operation: Operation): boolean =>
+  progressOf(operation, world.clock()) < 0.1;
 
 /** A request that no runner began in the time its caller gave it fails; nobody needs to be looking for that. */
-const failLateStart = (call: Call, operation: Operation): void => {
+export const failLateStart = (world: World, operation: Operation): void => {
   const seconds = operation.details['startTimeoutSeconds'];
   if (typeof seconds !== 'number' || operation.canceledAtMs !== null) return;
   const deadlineMs = operation.submittedAtMs + seconds * 1000;
-  if ((operation.startedAtMs ?? call.world.clock()) <= deadlineMs) return;
-  withdraw(call.world, operation);
+  if ((operation.startedAtMs ?? world.clock()) <= deadlineMs) return;
+  withdraw(world, operation);
   const details = { ...operation.details, startTimeoutSeconds: null, startedTooLate: true };
   const end = { startedAtMs: deadlineMs, durationMs: 0, ending: 'failed', reason: 'internal' } as const;
-  changeOperation(call.world, operation, { ...end, details });
+  changeOperation(world, operation, { ...end, details });
 };
 
 const find = (call: Call): Operation | undefined => {
   const operation = findRequest(call);
-  if (operation !== undefined) failLateStart(call, operation);
+  if (operation !== undefined) failLateStart(call.world, operation);
   return operation;
 };
 
@@ -80,7 +81,7 @@ async function* watch(call: Call, operation: Operation): AsyncGenerator<string> 
   let last = '';
   while (!call.world.closing.signal.aborted) {
     advance(call.world, operation);
-    failLateStart(call, operation);
+    failLateStart(call.world, operation);
     const status = statusOf(call, operation);
     const text = JSON.stringify(status);
     if (text !== last) yield `data: ${text}\n\n`;
@@ -97,15 +98,18 @@ export const streamStatus = (call: Call): Answer => {
   return { status: 200, headers, parts: Readable.from(watch(call, operation), { objectMode: false }) };
 };
 
-export const showResult = (call: Call): Answer => {
-  const operation = find(call);
-  if (operation === undefined) return missing;
+export const resultOf = (call: Pick<Call, 'world' | 'origin'>, operation: Operation): Answer => {
   const state = stateOf(operation, call.world.clock());
   if (state === 'succeeded') return jsonAnswer(200, outputOf(call, operation));
   if (state === 'canceled') return platformProblem(400, 'Request was cancelled', 'client_cancelled');
   if (state !== 'failed') return platformProblem(400, 'Request is still in progress');
   if (operation.details['startedTooLate'] === true) return startTimedOut;
   return operation.reason === 'internal' ? modelFailed : contentRefused(operation.prompt);
+};
+
+export const showResult = (call: Call): Answer => {
+  const operation = find(call);
+  return operation === undefined ? missing : resultOf(call, operation);
 };
 
 export const cancelRequest = (call: Call): Answer => {

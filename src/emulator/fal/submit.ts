@@ -86,6 +86,7 @@ export const submit = (call: Call): Answer => {
     prompt,
     priceUsd: plan.priceUsd,
     durationMs: plan.latencyMs,
+    webhookUrls: wishes.webhook === null ? [] : [wishes.webhook],
     details: {
       ...wishes,
       input: echoOf(call.body),

@@ -8,6 +8,7 @@ import { changeOperation, pause, type Draft } from '../world';
 import { createId, fileUri, interactionIdOf } from './files';
 import { describeInput, readInteraction, type InteractionRequest } from './interactions-input';
 import { interactionProblem, reply } from './problems';
+import { webhookUrlsOf } from './webhook-config';
 
 const modelName = 'gemini-omni-1.1-flash';
 
@@ -82,6 +83,8 @@ const draftOf = (call: Call, request: InteractionRequest): Draft => {
     priceUsd: (usage.total_input_tokens * rates.input + usage.total_output_tokens * rates.video) / 1e6,
     durationMs: fate.reason === 'content' ? 3_000 : latencyMs,
     outputs: [{ contentType: 'video/mp4', ...sizeOf(request.video), seconds }],
+    // Only what runs in the background outlives the request that could be told.
+    webhookUrls: request.background ? webhookUrlsOf(request.webhook_config) : [],
     details: {
       fileId,
       usage,
@@ -108,6 +111,10 @@ const failures = {
   },
   internal: { code: 'api_error', message: 'Internal error encountered.' },
 } as const;
+
+type InteractionFailure = (typeof failures)[keyof typeof failures];
+
+export const failureOf = (reason: Operation['reason']): InteractionFailure => failures[reason ?? 'internal'];
 
 const states = {
   waiting: 'in_progress',
@@ -150,7 +157,7 @@ const show = (call: Call, operation: Operation, withInput = false): Record<strin
   const head = headOf(call, operation);
   const input = withInput ? [{ type: 'user_input', content: operation.details['input'] }] : [];
   if (head['status'] === 'failed') {
-    return { ...head, ...(withInput ? { steps: input } : {}), errors: [failures[operation.reason ?? 'internal']] };
+    return { ...head, ...(withInput ? { steps: input } : {}), errors: [failureOf(operation.reason)] };
   }
   if (head['status'] !== 'completed') return { ...head, ...(withInput ? { steps: input } : {}) };
   const steps = [...input, { type: 'model_output', content: [videoOf(call, operation)] }];
@@ -193,7 +200,7 @@ const stream = (call: Call, operation: Operation): Answer => {
 /** In one request a failure is an HTTP error; of a background interaction it is a state. */
 const finish = (call: Call, operation: Operation, isStream: boolean): Answer => {
   if (operation.ending === 'failed') {
-    const { code, message } = failures[operation.reason ?? 'internal'];
+    const { code, message } = failureOf(operation.reason);
     return interactionProblem(code === 'api_error' ? 500 : 400, code, message);
   }
   return isStream ? stream(call, operation) : reply(200, show(call, operation));

@@ -6,6 +6,7 @@ import { createId, fileUri } from './files';
 import { findModel, pageOf } from './models';
 import { missing, reply } from './problems';
 import { readVeo } from './veo-input';
+import { webhookUrlsOf } from './webhook-config';
 
 const heights: Record<string, number> = { '720p': 720, '1080p': 1080, '4k': 2160 };
 
@@ -35,6 +36,7 @@ export const submitVeo = (call: Call): Answer => {
     // A prompt is looked at before anything is made. Nothing that ends without a video is charged.
     durationMs: fate.reason === 'content' ? 3_000 : (model.video?.latencyMs ?? 0),
     outputs: Array.from({ length: count }, () => ({ ...shape })),
+    webhookUrls: webhookUrlsOf(input.webhookConfig),
     details: { webhookConfig: input.webhookConfig },
   });
   return reply(200, { name: nameOf(operation) });

@@ -46,7 +46,7 @@ export const createAnthropic = (transport: Transport): Provider => {
 
     /** The answer is the result, so there is nothing to check, cancel or find. */
     async submit(model, input, call) {
-      const body = toMessageRequest(model, input, call.trace);
+      const body = toMessageRequest(model, input);
       const hidden = [input.prompt, input.system, ...input.messages.map(({ content }) => content)];
       const { conversation, anthropic } = await begin(call, 'submit', hidden);
       return converse(conversation, () => write(anthropic, body, call.onText));

@@ -44,15 +44,14 @@ const toSystem = ({ system, messages }: ReadyInput): string | null => {
   return told.length === 0 ? null : told.join('\n\n');
 };
 
-/** `user_id` may be any opaque id ("uuid, hash value, or other opaque identifier"): the one field there is for ours. */
-export const toMessageRequest = (model: Model, input: ReadyInput, trace: string): MessageRequest =>
+/** No trace: `user_id` is for telling one end user from another, and nothing shows it again. */
+export const toMessageRequest = (model: Model, input: ReadyInput): MessageRequest =>
   withoutNulls({
     model: model.providerModel,
     max_tokens: input.maxTokens ?? defaultMaxTokens,
     system: toSystem(input),
     messages: toMessages(input),
     output_config: input.schema === null ? null : { format: { type: 'json_schema' as const, schema: input.schema } },
-    metadata: { user_id: trace },
   });
 
 /** @see https://platform.claude.com/docs/en/api/models-list (2026-11-21) */

@@ -1,8 +1,10 @@
-import type { Provider } from '../provider';
+import type { Call, Provider } from '../provider';
+import { askAtDoor, concludeAbsence } from '../recovery';
 import { converse, type Conversation } from '../refusal';
-import type { Transport } from '../transport';
+import type { Purpose, Transport } from '../transport';
+import { isListed, toFoundSpeech, toHistoryRequest } from './history';
 import { models } from './models';
-import { checkModels, readRefusal, toOutcome, toSubmission, type Spoken, type Submission } from './wire';
+import { checkModels, readRefusal, toKeptOutcome, toOutcome, toSubmission, type Spoken, type Submission } from './wire';
 
 const defaultBaseUrl = 'https://api.elevenlabs.io';
 
@@ -20,13 +22,15 @@ const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conve
 
 type Elevenlabs = ReturnType<typeof connect>;
 
-const order = (elevenlabs: Elevenlabs, submission: Submission) =>
+type Answering = { data: ReadableStream<Uint8Array>; rawResponse: { headers: { get(name: string): string | null } } };
+
+const order = (elevenlabs: Elevenlabs, submission: Submission): Promise<Answering> =>
   submission.kind === 'speech'
     ? elevenlabs.textToSpeech.convert(submission.voice, submission.body).withRawResponse()
     : elevenlabs.textToSoundEffects.convert(submission.body).withRawResponse();
 
-const speak = async (elevenlabs: Elevenlabs, submission: Submission): Promise<Spoken> => {
-  const { data, rawResponse } = await order(elevenlabs, submission);
+const listen = async (answering: Promise<Answering>): Promise<Spoken> => {
+  const { data, rawResponse } = await answering;
   return {
     bytes: new Uint8Array(await new Response(data).arrayBuffer()),
     contentType: rawResponse.headers.get('content-type'),
@@ -34,28 +38,50 @@ const speak = async (elevenlabs: Elevenlabs, submission: Submission): Promise<Sp
   };
 };
 
-/** Synchronous: the answer is the audio. */
-export const createElevenlabs = (transport: Transport): Provider => ({
-  id: 'elevenlabs',
-  models,
-
-  async prepare() {
-    await loadSdk();
-  },
-
-  async submit(model, input, call) {
+/** Synchronous: the answer is the audio. What `find` has found in the history is fetched from there. */
+export const createElevenlabs = (transport: Transport): Provider => {
+  const begin = async (call: Call, purpose: Purpose, hidden: readonly (string | null)[] = []) => {
     const sdk = await loadSdk(); // before the deadline starts
-    const line = transport.open(call, 'submit');
-    const conversation: Conversation = { call, purpose: 'submit', line, readRefusal, hidden: [input.prompt] };
-    const elevenlabs = connect(sdk, conversation);
-    const spoken = await converse(conversation, () => speak(elevenlabs, toSubmission(model, input)));
-    return toOutcome(spoken, model, input);
-  },
+    const conversation: Conversation = { call, purpose, line: transport.open(call, purpose), readRefusal, hidden };
+    return { conversation, elevenlabs: connect(sdk, conversation) };
+  };
 
-  async probe(call) {
-    const sdk = await loadSdk();
-    const conversation: Conversation = { call, purpose: 'probe', line: transport.open(call, 'probe'), readRefusal };
-    checkModels(await converse(conversation, async () => connect(sdk, conversation).models.list()));
-    return { model: null };
-  },
-});
+  return {
+    id: 'elevenlabs',
+    models,
+
+    async prepare() {
+      await loadSdk();
+    },
+
+    async submit(model, input, call) {
+      const { conversation, elevenlabs } = await begin(call, 'submit', [input.prompt]);
+      const submission = toSubmission(model, input);
+      const spoken = await converse(conversation, () => listen(order(elevenlabs, submission)));
+      return toOutcome(spoken, model, input);
+    },
+
+    async check(_model, operation, call) {
+      const { conversation, elevenlabs } = await begin(call, 'check');
+      const fetchAudio = () => listen(elevenlabs.history.getAudio(operation.id).withRawResponse());
+      return toKeptOutcome(await converse(conversation, fetchAudio), operation);
+    },
+
+    /** Never `absent`: an account may keep no history, and when it shows an item is not told. */
+    async find(model, sent, call) {
+      if (!isListed(model, sent)) return 'unknown';
+      return askAtDoor(async () => {
+        const { conversation, elevenlabs } = await begin(call, 'find', [sent.input.prompt]);
+        const request = toHistoryRequest(model, sent);
+        const history = await converse(conversation, async () => elevenlabs.history.list(request));
+        return toFoundSpeech(history, model, sent) ?? concludeAbsence(model, sent);
+      });
+    },
+
+    async probe(call) {
+      const { conversation, elevenlabs } = await begin(call, 'probe');
+      checkModels(await converse(conversation, async () => elevenlabs.models.list()));
+      return { model: null };
+    },
+  };
+};

@@ -1,8 +1,8 @@
 import type { ElevenLabs } from '@elevenlabs/elevenlabs-js';
 import { z } from 'zod';
-import { noUsage, type Usage } from '../../domain/generation';
+import { noUsage, type GenerationInput, type Usage } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Outcome, ReadyInput } from '../provider';
+import type { Operation, Outcome, ReadyInput } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
 import { withoutNulls } from '../request-values';
 import type { Answer, Purpose } from '../transport';
@@ -10,6 +10,9 @@ import type { Answer, Purpose } from '../transport';
 /** Rachel, the voice of ElevenLabs' own examples. */
 const defaultVoice = '21m00Tcm4TlvDq8ikWAM';
 const defaultFormat = 'mp3_44100_128';
+
+export const voiceOf = ({ voice }: GenerationInput<unknown>): string => voice ?? defaultVoice;
+export const formatOf = ({ format }: GenerationInput<unknown>): string => format ?? defaultFormat;
 
 export type Submission =
   | { kind: 'speech'; voice: string; body: ElevenLabs.BodyTextToSpeechFull }
@@ -26,7 +29,7 @@ const toSound = (model: Model, input: ReadyInput): Submission => ({
   body: withoutNulls({
     text: input.prompt ?? '',
     modelId: model.providerModel as ElevenLabs.SfxModelId,
-    outputFormat: (input.format ?? defaultFormat) as ElevenLabs.AllowedOutputFormats,
+    outputFormat: formatOf(input) as ElevenLabs.AllowedOutputFormats,
     durationSeconds: input.durationSeconds,
   }),
 });
@@ -36,11 +39,11 @@ export const toSubmission = (model: Model, input: ReadyInput): Submission => {
   const body = withoutNulls({
     text: input.prompt ?? '',
     modelId: model.providerModel,
-    outputFormat: (input.format ?? defaultFormat) as ElevenLabs.TextToSpeechConvertRequestOutputFormat,
+    outputFormat: formatOf(input) as ElevenLabs.TextToSpeechConvertRequestOutputFormat,
     voiceSettings: toSettings(input),
     seed: input.seed,
   });
-  return { kind: 'speech', voice: input.voice ?? defaultVoice, body };
+  return { kind: 'speech', voice: voiceOf(input), body };
 };
 
 const contentTypes: Record<string, string> = {
@@ -52,13 +55,13 @@ const contentTypes: Record<string, string> = {
   wav: 'audio/wav',
 };
 
-const codecOf = (input: ReadyInput): string => (input.format ?? defaultFormat).split('_')[0] ?? '';
+const codecOf = (format: string): string => format.split('_')[0] ?? '';
 
 /** How a file of the format starts; raw samples start with anything. */
 const beginnings: Record<string, RegExp> = { mp3: /^(ID3|\xff[\xe0-\xff])/, opus: /^OggS/, wav: /^RIFF/ };
 
-const begins = (bytes: Uint8Array, input: ReadyInput): boolean =>
-  (beginnings[codecOf(input)] ?? /^./s).test(Buffer.from(bytes.subarray(0, 4)).toString('latin1'));
+const begins = (bytes: Uint8Array, format: string): boolean =>
+  (beginnings[codecOf(format)] ?? /^./s).test(Buffer.from(bytes.subarray(0, 4)).toString('latin1'));
 
 export type Spoken = { bytes: Uint8Array; contentType: string | null; characterCost: string | null };
 
@@ -66,25 +69,41 @@ export type Spoken = { bytes: Uint8Array; contentType: string | null; characterC
  * The header counts credits. A fast model costs half a one a character, which its price knows already; a dear voice
  * costs more than one, which only the header tells.
  */
+const countCharacters = (credits: number | null, characters: number): number =>
+  credits !== null && Number.isFinite(credits) ? Math.max(credits, characters) : characters;
+
 const count = ({ characterCost }: Spoken, { api }: Model, input: ReadyInput): Partial<Usage> => {
   if (api === 'sound_generation') return { seconds: input.durationSeconds };
-  const credits = Number(characterCost ?? Number.NaN);
-  const { length } = input.prompt ?? '';
-  return { characters: Number.isFinite(credits) ? Math.max(credits, length) : length };
+  const credits = characterCost === null ? null : Number(characterCost);
+  return { characters: countCharacters(credits, (input.prompt ?? '').length) };
+};
+
+const toSpeech = (spoken: Spoken, format: string, usage: Partial<Usage>): Outcome => {
+  if (!/^(audio\/|application\/octet-stream)/.test(spoken.contentType ?? '')) throw badResponse('not audio');
+  if (!begins(spoken.bytes, format)) throw badResponse('not the audio format asked for');
+  const contentType = contentTypes[codecOf(format)] ?? 'application/octet-stream';
+  return {
+    state: 'succeeded',
+    outputs: [{ kind: 'bytes', bytes: spoken.bytes, contentType }],
+    usage: { ...noUsage, ...usage },
+    warnings: [],
+  };
 };
 
 /** @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert, the header of its request-stitching page (2026-11-21) */
-export const toOutcome = (spoken: Spoken, model: Model, input: ReadyInput): Outcome => {
-  if (!/^(audio\/|application\/octet-stream)/.test(spoken.contentType ?? '')) throw badResponse('not audio');
-  if (!begins(spoken.bytes, input)) throw badResponse('not the audio format asked for');
-  return {
-    state: 'succeeded',
-    outputs: [
-      { kind: 'bytes', bytes: spoken.bytes, contentType: contentTypes[codecOf(input)] ?? 'application/octet-stream' },
-    ],
-    usage: { ...noUsage, ...count(spoken, model, input) },
-    warnings: [],
-  };
+export const toOutcome = (spoken: Spoken, model: Model, input: ReadyInput): Outcome =>
+  toSpeech(spoken, formatOf(input), count(spoken, model, input));
+
+const keptSchema = z.object({
+  format: z.string().catch(defaultFormat),
+  characters: z.number().nullable().catch(null),
+  credits: z.number().nullable().catch(null),
+});
+
+/** What the history kept, in the format it was made in. */
+export const toKeptOutcome = (spoken: Spoken, operation: Operation): Outcome => {
+  const { format, characters, credits } = keptSchema.parse(operation);
+  return toSpeech(spoken, format, { characters: characters === null ? credits : countCharacters(credits, characters) });
 };
 
 /** @see https://elevenlabs.io/docs/api-reference/models/list (2026-11-21) */

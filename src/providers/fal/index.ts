@@ -1,19 +1,28 @@
-import type { Call, Media, Outcome, Provider, ReadyInput } from '../provider';
+import { createSigningKeys } from '../callback-signatures';
+import type { Call, Found, Media, Outcome, Provider, ReadyInput } from '../provider';
+import { askAtDoor, concludeAbsence } from '../recovery';
 import { converse, type Conversation } from '../refusal';
 import type { Line, Purpose, Transport } from '../transport';
+import { readAnnouncement } from './callbacks';
 import { models } from './models';
+import { readPage, toListUrl, type Listed } from './requests';
 import {
   endpointOf,
+  hasOwnSeed,
   isOwnNotFound,
   isTooLarge,
   readRefusal,
   redirectHosts,
+  takesOwnSeed,
   toAccepted,
   toCancellation,
   toDelivery,
+  toEndpoint,
+  toEndpoints,
   toFailure,
   toLook,
   toResult,
+  toSeed,
   toSubmission,
   toUploaded,
 } from './wire';
@@ -66,11 +75,96 @@ const fetchResult = async (conversation: Conversation, fetchData: () => Promise<
   }
 };
 
+/** Five thousand requests: more than are sent to one endpoint while anything is looked for. */
+const maximumPages = 50;
+
+type Listing = { endpoint: string; since: Date };
+
+const keySetUrl = 'https://rest.fal.ai/.well-known/jwks.json';
+
+const openConversation = (
+  transport: Transport,
+  talk: Pick<Conversation, 'call' | 'purpose' | 'hidden'>,
+): Conversation => ({
+  ...talk,
+  line: transport.open(talk.call, talk.purpose, redirectHosts(talk.call.credential.baseUrl)),
+  readRefusal,
+});
+
+/** What the SDK has no call for. */
+const fetchJson = (conversation: Conversation, url: string, headers: Record<string, string>): Promise<unknown> =>
+  converse(conversation, async () => (await neverRetried(conversation.line)(url, { headers })).json());
+
+/** The list of an endpoint's requests, as the account's key sees it. */
+async function* listRequests(
+  conversation: Conversation,
+  adminKey: string,
+  { endpoint, since }: Listing,
+): AsyncGenerator<Listed> {
+  const authorization = `Key ${adminKey}`;
+  let cursor: string | null = null;
+  for (let pages = 0; pages < maximumPages; pages += 1) {
+    const body = await fetchJson(conversation, toListUrl(endpoint, since, cursor), { authorization });
+    const page = readPage(body, endpoint);
+    yield* page.listed;
+    if (page.nextCursor === null) return;
+    cursor = page.nextCursor;
+  }
+}
+
+const firstWith = async (listed: AsyncIterable<Listed>, seed: number): Promise<Listed['operation'] | null> => {
+  for await (const request of listed) if (request.seed === seed) return request.operation;
+  return null;
+};
+
+type Doors = Pick<Provider, 'find' | 'findAll' | 'announces' | 'readCallback'>;
+
+const createDoors = (transport: Transport): Doors => {
+  const isSigned = createSigningKeys((call) =>
+    fetchJson(openConversation(transport, { call, purpose: 'verify' }), keySetUrl, {}),
+  );
+
+  const list = (call: Call, adminKey: string, listing: Listing): AsyncGenerator<Listed> =>
+    listRequests(openConversation(transport, { call, purpose: 'find', hidden: [adminKey] }), adminKey, listing);
+
+  return {
+    /** Never `absent`: of the list it is not told when a request comes into it, nor that all do. */
+    async find(model, sent, call) {
+      const { adminKey } = call.credential;
+      if (adminKey === undefined || !hasOwnSeed(model, sent.input)) return 'unknown';
+      return askAtDoor(async () => {
+        const listed = list(call, adminKey, { endpoint: toEndpoint(model, sent.input), since: sent.at });
+        return (await firstWith(listed, toSeed(call.trace))) ?? concludeAbsence(model, sent);
+      });
+    },
+
+    async findAll(model, since, call) {
+      const { adminKey } = call.credential;
+      if (adminKey === undefined || !takesOwnSeed(model) || call.traces.length === 0) return [];
+      const traces = new Map(call.traces.map((trace) => [toSeed(trace), trace]));
+      const found: Found[] = [];
+      for (const endpoint of toEndpoints(model))
+        for await (const { seed, operation } of list(call, adminKey, { endpoint, since })) {
+          const trace = traces.get(seed);
+          if (trace !== undefined) found.push({ trace, operation });
+        }
+      return found;
+    },
+
+    announces: () => true,
+
+    async readCallback(_model, callback, call) {
+      const announcement = readAnnouncement(callback);
+      if (announcement === null) return 'forged';
+      return (await isSigned(call, announcement.isSignedBy)) ? announcement.operation : 'forged';
+    },
+  };
+};
+
 export const createFal = (transport: Transport): Provider => {
-  const begin = async (call: Call, purpose: Purpose, hidden: Conversation['hidden'] = []) => {
+  const begin = async (call: Call, purpose: Purpose, hidden: readonly (string | null)[] = []) => {
     const sdk = await loadSdk(); // before the deadline starts
-    const line = transport.open(call, purpose, redirectHosts(call.credential.baseUrl));
-    const conversation = { call, purpose, line, readRefusal, hidden };
+    const conversation = openConversation(transport, { call, purpose, hidden });
     return { conversation, ...connect(sdk, conversation) };
   };
 
@@ -93,7 +187,7 @@ export const createFal = (transport: Transport): Provider => {
     },
 
     async submit(model, input, call) {
-      const submission = toSubmission(model, input);
+      const submission = toSubmission(model, input, call.trace);
       const { conversation, queue } = await begin(call, 'submit', [input.prompt, input.negativePrompt]);
       const order = { input: submission.input, ...toDelivery(call) };
       const body = await converse(conversation, () => queue.submit(submission.endpoint, order));
@@ -121,6 +215,8 @@ export const createFal = (transport: Transport): Provider => {
       }
       return toCancellation(conversation.line.answer()?.status ?? 0);
     },
+
+    ...createDoors(transport),
 
     /** No free look at the account itself: of a request that cannot exist, 404 is what only a valid key gets to hear. */
     async probe(call) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FailureCode } from '../../domain/failure';
-import { noUsage } from '../../domain/generation';
+import { noUsage, type GenerationInput } from '../../domain/generation';
 import type { Model } from '../../domain/model';
 import type { Call, Media, Operation, Outcome, ReadyInput } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
@@ -55,15 +55,46 @@ const toImageInput = (model: Model, input: ReadyInput): Record<string, unknown> 
     [model.api === 'sdxl' ? 'format' : 'output_format']: input.format,
   });
 
-const toVideoEndpoint = ({ providerModel, api }: Model, { image, lastFrame }: ReadyInput): string => {
-  if (api === 'veo-references' || image === null) return providerModel;
-  return `${providerModel}/${lastFrame === null ? 'image-to-video' : 'first-last-frame-to-video'}`;
+const framePaths = ['image-to-video', 'first-last-frame-to-video'] as const;
+
+const hasFramePaths = ({ medium, api }: Model): boolean => medium === 'video' && api !== 'veo-references';
+
+/** By what the input holds, at hand or not. */
+export const toEndpoint = (model: Model, { image, lastFrame }: GenerationInput<unknown>): string =>
+  hasFramePaths(model) && image !== null
+    ? `${model.providerModel}/${framePaths[lastFrame === null ? 0 : 1]}`
+    : model.providerModel;
+
+/** Wherever work of the model may have gone. */
+export const toEndpoints = (model: Model): string[] => [
+  model.providerModel,
+  ...(hasFramePaths(model) ? framePaths.map((path) => `${model.providerModel}/${path}`) : []),
+];
+
+/**
+ * Of 31 bits, as every endpoint takes them. What a request was given is all that fal's list of requests shows of it,
+ * so this is the mark it is found by. FNV-1a, stirred once more: traces differ in their last letters only.
+ */
+export const toSeed = (trace: string): number => {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(trace)) hash = Math.imul(hash ^ byte, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) & 0x7fffffff;
 };
 
-export const toSubmission = (model: Model, input: ReadyInput): Submission =>
-  model.medium === 'video'
-    ? { endpoint: toVideoEndpoint(model, input), input: toVideoInput(input) }
-    : { endpoint: model.providerModel, input: toImageInput(model, input) };
+/** Whether the model's endpoints take every seed that `toSeed` draws. */
+export const takesOwnSeed = ({ capabilities }: Model): boolean => (capabilities.seed?.maximum ?? 0) >= 0x7fffffff;
+
+/** Whether the seed is ours to choose: the caller named none. */
+export const hasOwnSeed = (model: Model, { seed }: GenerationInput<unknown>): boolean =>
+  seed === null && takesOwnSeed(model);
+
+export const toSubmission = (model: Model, input: ReadyInput, trace: string): Submission => {
+  const seeded = hasOwnSeed(model, input) ? { ...input, seed: toSeed(trace) } : input;
+  const body = model.medium === 'video' ? toVideoInput(seeded) : toImageInput(model, seeded);
+  return { endpoint: toEndpoint(model, input), input: body };
+};
 
 /** Else fal itself runs the work up to ten more times. */
 const runOnce = { 'x-fal-no-retry': '1' };

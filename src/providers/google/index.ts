@@ -1,4 +1,5 @@
 import type { Model } from '../../domain/model';
+import { createSigningKeys } from '../callback-signatures';
 import { ProviderError, type Call, type Operation, type Outcome, type Provider, type ReadyInput } from '../provider';
 import { converse, type Conversation } from '../refusal';
 import type { Purpose, Transport } from '../transport';
@@ -8,6 +9,7 @@ import {
   collectContent,
   defaultBaseUrl,
   hiddenOf,
+  readAnnouncement,
   readRefusal,
   toCancellation,
   toContentOutcome,
@@ -61,6 +63,16 @@ const look = async ({ sdk, google, model, call }: Work, operation: Operation): P
   return toVeoOutcome(await google.operations.getVideosOperation({ operation: asked }), operation, call);
 };
 
+const fetchKeySet = (transport: Transport, call: Call): Promise<unknown> => {
+  const conversation: Conversation = { call, purpose: 'verify', line: transport.open(call, 'verify'), readRefusal };
+  const baseUrl = (call.credential.baseUrl ?? defaultBaseUrl).replace(/\/$/, '');
+  return converse(conversation, async () => {
+    const response = await conversation.line.fetch(`${baseUrl}/.well-known/jwks.json`);
+    if (!response.ok) throw new Error('refused');
+    return response.json();
+  });
+};
+
 /** No `find`: the list of operations carries neither a time nor anything of ours, interactions have no list. */
 export const createGoogle = (transport: Transport): Provider => {
   const begin = async (call: Call, purpose: Purpose, hidden: Conversation['hidden'] = []) => {
@@ -73,6 +85,8 @@ export const createGoogle = (transport: Transport): Provider => {
     const { conversation, ...client } = await begin(call, 'check');
     return converse(conversation, () => look({ ...client, model, call }, operation));
   };
+
+  const isSigned = createSigningKeys((call) => fetchKeySet(transport, call));
 
   return {
     id: 'google',
@@ -101,6 +115,14 @@ export const createGoogle = (transport: Transport): Provider => {
         if ((await check(model, operation, call)).state === 'pending') throw error;
         return 'too_late';
       }
+    },
+
+    announces: (model) => apiOf(model) !== 'content',
+
+    async readCallback(model, callback, call) {
+      const announcement = readAnnouncement(model, callback);
+      if (announcement === null) return 'forged';
+      return (await isSigned(call, announcement.isSignedBy)) ? announcement.operation : 'forged';
     },
 
     async probe(call) {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ReadyInput } from '../provider';
 import { badResponse } from '../refusal';
 
+export { readAnnouncement } from './callbacks';
 export { collectContent, toContentOutcome, toContentRequest } from './gemini';
 export { toCancellation, toInteraction, toInteractionAccepted, toInteractionOutcome } from './interactions';
 export { defaultBaseUrl, readRefusal } from './problems';

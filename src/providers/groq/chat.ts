@@ -31,7 +31,8 @@ const toResponseFormat = (schema: Record<string, unknown>): NonNullable<ChatRequ
   json_schema: { name: 'answer', schema, strict: true },
 });
 
-export const toChatRequest = (model: Model, input: ReadyInput, trace: string): ChatRequest =>
+/** No trace: `user` is for telling one end user from another, and `metadata` is not supported. */
+export const toChatRequest = (model: Model, input: ReadyInput): ChatRequest =>
   withoutNulls({
     model: model.providerModel,
     messages: toMessages(input),
@@ -40,7 +41,6 @@ export const toChatRequest = (model: Model, input: ReadyInput, trace: string): C
     seed: input.seed,
     response_format: input.schema === null ? null : toResponseFormat(input.schema),
     reasoning_format: model.api === 'thinking-chat' ? ('hidden' as const) : null,
-    user: trace,
   });
 
 const usageSchema = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish();

@@ -32,7 +32,7 @@ type Work = { groq: ReturnType<typeof connect>; model: Model; input: ReadyInput;
 
 /** A schema and a stream do not go together at Groq: then the listener hears the whole at once. */
 const writeText = async ({ groq, model, input, call }: Work): Promise<Outcome> => {
-  const body = toChatRequest(model, input, call.trace);
+  const body = toChatRequest(model, input);
   if (call.onText !== undefined && input.schema === null)
     return collectChat(await groq.chat.completions.create({ ...body, stream: true }), call.onText);
   const outcome = toChatOutcome(await groq.chat.completions.create(body));

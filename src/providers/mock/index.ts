@@ -2,7 +2,7 @@ import { ProviderError, type Call, type Operation, type Provider } from '../prov
 import { converse, type Conversation } from '../refusal';
 import type { Purpose, Transport } from '../transport';
 import { models } from './models';
-import { readRefusal, toCancellation, toFound, toOutcome, toSubmission } from './wire';
+import { readRefusal, toAllFound, toCancellation, toFound, toOutcome, toSubmission } from './wire';
 
 type Talk = Conversation & { path: string; body?: unknown };
 
@@ -66,8 +66,13 @@ export const createMock = (transport: Transport): Provider => {
       return toCancellation(await send(talk(call, 'cancel', `${pathOf(operation)}/cancel`)));
     },
 
-    async find(_model, _since, call) {
+    async find(_model, _sent, call) {
       return toFound(await send(talk(call, 'find', listPath(call))));
+    },
+
+    async findAll(_model, since, call) {
+      const path = `/v1/operations?since=${encodeURIComponent(since.toISOString())}`;
+      return toAllFound(await send(talk(call, 'find', path)), call.traces);
     },
 
     async probe(call) {

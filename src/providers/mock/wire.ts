@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { FailureCode } from '../../domain/failure';
 import { noUsage } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Media, Operation, Outcome, Output, ReadyInput } from '../provider';
+import type { Found, Media, Operation, Outcome, Output, ReadyInput } from '../provider';
 import { badResponse, readJson, refuseByStatus, type Refusal } from '../refusal';
 import { toDataUri, withoutNulls } from '../request-values';
 import { scrub } from '../scrub';
@@ -121,6 +121,17 @@ export const toFound = (body: unknown): Operation | 'absent' => {
   if (!parsed.success) throw badResponse('not a list of operations');
   const [operation] = parsed.data.data;
   return operation === undefined ? 'absent' : { id: operation.id };
+};
+
+const markedSchema = z.object({ data: z.array(z.object({ id: z.string().min(1), trace: z.string().nullish() })) });
+
+/** `GET /v1/operations?since=` lists all work of the key, whatever its model. */
+export const toAllFound = (body: unknown, traces: readonly string[]): Found[] => {
+  const parsed = markedSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('not a list of operations');
+  return parsed.data.data.flatMap(({ id, trace }) =>
+    trace && traces.includes(trace) ? [{ trace, operation: { id } }] : [],
+  );
 };
 
 export const toCancellation = (body: unknown): 'confirmed' | 'requested' | 'too_late' => {

@@ -2,7 +2,7 @@ import type OpenAI from 'openai';
 import { z } from 'zod';
 import { noUsage } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Outcome, ReadyInput } from '../provider';
+import type { Operation, Outcome, ReadyInput } from '../provider';
 import { badResponse } from '../refusal';
 import { toDataUri, withoutNulls } from '../request-values';
 
@@ -29,16 +29,38 @@ const toResponseFormat = (schema: Record<string, unknown>): NonNullable<ChatRequ
   json_schema: { name: 'answer', schema, strict: true },
 });
 
-/** No metadata: OpenAI takes it only together with `store`, which keeps the caller's text there. */
-export const toChatRequest = (model: Model, input: ReadyInput): ChatRequest =>
-  withoutNulls({
+/** OpenAI takes metadata only together with `store`, which keeps the caller's text there. */
+const toKeeping = (trace: string | null) => (trace === null ? {} : ({ store: true, metadata: { trace } } as const));
+
+/** With a trace the completion is kept at OpenAI, to be found by it. */
+export const toChatRequest = (model: Model, input: ReadyInput, trace: string | null): ChatRequest => ({
+  ...withoutNulls({
     model: model.providerModel,
     messages: toMessages(input),
     max_completion_tokens: input.maxTokens,
     temperature: input.temperature,
     seed: input.seed,
     response_format: input.schema === null ? null : toResponseFormat(input.schema),
-  });
+  }),
+  ...toKeeping(trace),
+});
+
+/** The model is left out: a completion is kept under the name of the snapshot that wrote it. */
+export const toChatSearch = (trace: string): OpenAI.Chat.ChatCompletionListParams => ({
+  metadata: { trace },
+  order: 'desc',
+  limit: 1,
+});
+
+/** @see https://platform.openai.com/docs/api-reference/chat/list (2026-11-21), as the SDK hands it over */
+const listSchema = z.object({ data: z.array(z.object({ id: z.string().min(1) })) });
+
+export const toFoundChat = (body: unknown): Operation | null => {
+  const parsed = listSchema.safeParse(body);
+  if (!parsed.success) throw badResponse('not a list of completions');
+  const [completion] = parsed.data.data;
+  return completion === undefined ? null : { id: completion.id };
+};
 
 const usageSchema = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish();
 

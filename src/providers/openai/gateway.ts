@@ -58,3 +58,10 @@ export const toConnection = ({ credential, trace }: Call): Connection => {
       return { ...common, key: key ?? secret };
   }
 };
+
+/**
+ * Nobody can look it up but OpenAI's support, which then can tell whether a request without an answer came in and when.
+ * @see https://developers.openai.com/api/reference/overview, debugging requests (2026-11-21)
+ */
+export const toSubmitHeaders = ({ trace }: Call, { isDirect }: Connection): Record<string, string> =>
+  isDirect ? { 'x-client-request-id': trace } : {};

@@ -1,10 +1,11 @@
 import type { Medium } from '../../domain/generation';
 import type { Model } from '../../domain/model';
-import type { Call, Outcome, Provider, ReadyInput } from '../provider';
+import type { Call, Operation, Outcome, Provider, ReadyInput } from '../provider';
+import { askAtDoor, concludeAbsence } from '../recovery';
 import { converse, type Conversation } from '../refusal';
 import type { Purpose, Transport } from '../transport';
-import { collectChat, toChatOutcome, toChatRequest } from './chat';
-import { toConnection, type Connection } from './gateway';
+import { collectChat, toChatOutcome, toChatRequest, toChatSearch, toFoundChat } from './chat';
+import { toConnection, toSubmitHeaders, type Connection } from './gateway';
 import { toEditRequest, toImageOutcome, toImageRequest } from './images';
 import { models } from './models';
 import { collectResponse, toResponseCancellation, toResponseOutcome, toResponseRequest } from './responses';
@@ -16,14 +17,18 @@ const probedModel = 'gpt-5.5';
 
 const loadSdk = () => import('openai');
 
-const connect = (sdk: Awaited<ReturnType<typeof loadSdk>>, { call, line }: Conversation, connection: Connection) =>
+const connect = (
+  sdk: Awaited<ReturnType<typeof loadSdk>>,
+  { call, purpose, line }: Conversation,
+  connection: Connection,
+) =>
   new sdk.default({
     apiKey: connection.key,
     // Named, or the SDK reads them from the environment.
     baseURL: connection.baseUrl,
     organization: null,
     project: null,
-    defaultHeaders: connection.headers,
+    defaultHeaders: { ...connection.headers, ...(purpose === 'submit' && toSubmitHeaders(call, connection)) },
     // With `Response` at hand the SDK need not try a request to learn whether forms can be sent.
     fetch: Object.assign(line.fetch.bind(null), { Response }),
     maxRetries: 0,
@@ -40,6 +45,9 @@ type Work = {
   call: Call;
 };
 
+/** Whether what a gateway passes on is kept behind it, and can be asked for, is not told. */
+const isKept = ({ store }: Call, { isDirect }: Connection): boolean => store === true && isDirect;
+
 const drawImages = async ({ openai, connection, model, input }: Work): Promise<Outcome> => {
   const edit = toEditRequest(model, input);
   const body = { ...toImageRequest(model, input), ...connection.body };
@@ -49,7 +57,8 @@ const drawImages = async ({ openai, connection, model, input }: Work): Promise<O
 };
 
 const writeChat = async ({ openai, connection, model, input, call }: Work): Promise<Outcome> => {
-  const body = { ...toChatRequest(model, input), ...connection.body };
+  const keptAs = isKept(call, connection) ? call.trace : null;
+  const body = { ...toChatRequest(model, input, keptAs), ...connection.body };
   if (call.onText === undefined) return toChatOutcome(await openai.chat.completions.create(body));
   const stream = { stream: true, stream_options: { include_usage: true } } as const;
   return collectChat(await openai.chat.completions.create({ ...body, ...stream }), call.onText);
@@ -88,7 +97,22 @@ const usualWorks: Record<Medium, (work: Work) => Promise<Outcome>> = {
   video: shootVideo,
 };
 
-/** Most of it is synchronous: the answer is the result. Responses in the background and videos are looked at. */
+const workOf = ({ api, medium }: Model): ((work: Work) => Promise<Outcome>) => works[api ?? ''] ?? usualWorks[medium];
+
+const isChat = (model: Model): boolean => workOf(model) === writeChat;
+
+type Lookup = Pick<Work, 'openai' | 'connection' | 'model'> & { operation: Operation };
+
+const look = async ({ openai, connection, model, operation: { id } }: Lookup): Promise<Outcome> => {
+  if (model.api === 'videos') return toVideoOutcome(await openai.videos.retrieve(id), connection.baseUrl);
+  if (isChat(model)) return toChatOutcome(await openai.chat.completions.retrieve(id));
+  return toResponseOutcome(await openai.responses.retrieve(id));
+};
+
+/**
+ * Most of it is synchronous: the answer is the result. Responses in the background and videos are looked at, and what
+ * `find` has found.
+ */
 export const createOpenai = (transport: Transport): Provider => {
   const begin = async (call: Call, purpose: Purpose, hidden: Conversation['hidden'] = []) => {
     const sdk = await loadSdk(); // before the deadline starts
@@ -115,21 +139,31 @@ export const createOpenai = (transport: Transport): Provider => {
       const hidden = [input.prompt, input.system, ...input.messages.map(({ content }) => content)];
       const { conversation, connection, openai } = await begin(call, 'submit', hidden);
       const named = { ...model, providerModel: `${connection.modelPrefix}${model.providerModel}` };
-      const work = works[model.api ?? ''] ?? usualWorks[model.medium];
-      return converse(conversation, () => work({ openai, connection, model: named, input, call }));
+      return converse(conversation, () => workOf(model)({ openai, connection, model: named, input, call }));
     },
 
     async check(model, operation, call) {
       const { conversation, connection, openai } = await begin(call, 'check');
-      return model.api === 'videos'
-        ? toVideoOutcome(await converse(conversation, () => openai.videos.retrieve(operation.id)), connection.baseUrl)
-        : toResponseOutcome(await converse(conversation, () => openai.responses.retrieve(operation.id)));
+      return converse(conversation, () => look({ openai, connection, model, operation }));
     },
 
     async cancel(model, operation, call) {
       if (model.api === 'videos') return 'unable';
+      // Kept once it is written.
+      if (isChat(model)) return 'too_late';
       const { conversation, openai } = await begin(call, 'cancel');
       return toResponseCancellation(await converse(conversation, () => openai.responses.cancel(operation.id)));
+    },
+
+    /** Responses have no list, and images and speech are not kept at all. Never `absent`: `store` is not an obligation. */
+    async find(model, sent, call) {
+      const { conversation, connection, openai } = await begin(call, 'find');
+      if (!isChat(model) || !isKept(call, connection)) return 'unknown';
+      return askAtDoor(async () => {
+        const search = toChatSearch(call.trace);
+        const body = await converse(conversation, async () => openai.chat.completions.list(search));
+        return toFoundChat(body) ?? concludeAbsence(model, sent);
+      });
     },
 
     async probe(call) {

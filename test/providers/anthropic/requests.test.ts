@@ -62,7 +62,6 @@ test('writes text by a schema from system texts, messages, an image and a prompt
       },
     ],
     output_config: { format: { type: 'json_schema', schema } },
-    metadata: { user_id: 'gen_1/attempt/1' },
   });
 });
 
@@ -74,7 +73,6 @@ test('names a limit where the caller left it open, and nothing else', async () =
     model: 'claude-sonnet-5-5',
     max_tokens: 4096,
     messages: [{ role: 'user', content: [{ type: 'text', text: input.prompt }] }],
-    metadata: { user_id: 'gen_1/attempt/1' },
   });
 });
 

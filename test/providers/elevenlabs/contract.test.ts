@@ -13,6 +13,7 @@ const common = {
 describeProvider('ElevenLabs speech', {
   ...common,
   model: 'elevenlabs/eleven_flash_v2_5',
+  door: { absence: 'unknown' },
   codes: { 404: 'caller_invalid_request', 429: 'provider_overloaded' },
 });
 

@@ -11,6 +11,7 @@ describeProvider('fal video', {
   input: video,
   basePath: '/fal',
   notAccepted: [500, 503],
+  door: { adminKey: 'admin-key-of-the-account', absence: 'unknown' },
   magic: /^....ftyp/s,
   files: true,
 });
@@ -31,6 +32,7 @@ describeProvider('fal image', {
   input: { size: '512x512' },
   basePath: '/fal',
   notAccepted: [500, 503],
+  door: { adminKey: 'admin-key-of-the-account', absence: 'unknown' },
   magic: /^(.PNG|\xff\xd8|RIFF)/s,
   files: true,
 });

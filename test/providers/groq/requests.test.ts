@@ -50,7 +50,6 @@ test('writes text by a schema from a system text, messages and a prompt', async 
     temperature: 0.2,
     seed: 7,
     response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } },
-    user: 'gen_1/attempt/1',
   });
 });
 
@@ -70,7 +69,6 @@ test('shows an image to the model that sees, and keeps its thoughts out of the t
       },
     ],
     reasoning_format: 'hidden',
-    user: 'gen_1/attempt/1',
   });
 });
 

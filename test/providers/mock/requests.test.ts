@@ -58,6 +58,29 @@ test('looks, cancels and finds', async () => {
   ]);
 });
 
+test('finds all work of its traces, as often as there is', async () => {
+  const data = [
+    { id: 'op_1', trace: 'gen_1/attempt/1' },
+    { id: 'op_2', trace: 'gen_2/attempt/1' },
+    { id: 'op_3', trace: 'gen_1/attempt/1' },
+    { id: 'op_4' },
+  ];
+  current.server.answer(json({ data }));
+  const call = { ...makeCall(current.server.url), traces: ['gen_1/attempt/1', 'gen_3/attempt/1'] };
+  const since = new Date('2026-11-21T10:00:00Z');
+  expect(await current.provider.findAll?.(modelOf('mock/video'), since, call)).toEqual([
+    { trace: 'gen_1/attempt/1', operation: { id: 'op_1' } },
+    { trace: 'gen_1/attempt/1', operation: { id: 'op_3' } },
+  ]);
+  expect(current.server.requests).toMatchObject([
+    { method: 'GET', path: '/v1/operations?since=2026-11-21T10%3A00%3A00.000Z' },
+  ]);
+  current.server.answer(json({}));
+  await expect(current.provider.findAll?.(modelOf('mock/video'), since, call)).rejects.toMatchObject({
+    code: 'provider_bad_response',
+  });
+});
+
 test('passes images, a video and the voice on', async () => {
   current.server.answer(json({ id: 'op_1', status: 'running' }, 202));
   const voiceSettings = { stability: 0.4, similarityBoost: null, style: null, useSpeakerBoost: null, speed: null };

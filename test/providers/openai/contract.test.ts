@@ -28,6 +28,7 @@ describeProvider('OpenAI chat', {
   create: createOpenai,
   model: 'openai/gpt-4o-mini',
   basePath,
+  door: { call: { store: true }, absence: 'unknown' },
   synchronous: true,
   notAccepted: [503],
   magic: /./s,
