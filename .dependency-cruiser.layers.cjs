@@ -63,6 +63,13 @@ module.exports = {
     only('embedded', '^src/embedded/', ['^src/config\\.ts$', 'node_modules/', ...node]),
     only('emulator', '^src/emulator/', ['node_modules/', ...node]),
     only('cli', '^src/cli/', ['node_modules/', ...node]),
+    only('doctor', '^src/doctor/', [
+      '^src/cli/',
+      '^src/providers/provider\\.ts$',
+      '^src/workflows/messages\\.ts$',
+      ...npm('pg', '@temporalio/client', '@temporalio/envconfig'),
+      ...node,
+    ]),
     only('console', '^src/console/', ['node_modules/', ...node]),
 
     never(

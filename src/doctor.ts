@@ -10,10 +10,10 @@ import {
   type Environment,
   type ProcessConfig,
 } from './config';
-import { checkApi } from './doctor-api';
-import { checkDatabase } from './doctor-database';
-import { checkKeys } from './doctor-keys';
-import { checkTemporal } from './doctor-temporal';
+import { checkApi } from './doctor/api';
+import { checkDatabase } from './doctor/database';
+import { checkKeys } from './doctor/keys';
+import { checkTemporal } from './doctor/temporal';
 import { supportedNodeVersions } from './embedded/node-version';
 import { createFileBlobs } from './stores/blobs';
 

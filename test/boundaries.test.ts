@@ -35,6 +35,7 @@ const files: Record<string, string> = {
   'src/embedded/stack.ts': "import '../stores/attempt-plan';",
   'src/emulator/server.ts': "import type { Provider } from '../providers/provider'; export type Served = Provider;",
   'src/cli/main.ts': "import '../domain/money';",
+  'src/doctor/keys.ts': "import '../domain/money';",
   'src/console/page.ts': "import '../api/app';",
   'src/lonely.ts': 'export const lonely = 1;',
   'src/main.ts': "import './domain/round';",

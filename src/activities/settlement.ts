@@ -64,7 +64,9 @@ const conclude = (
   const latest = latestOf(ledger.attempts);
   const stopped = latest ? latest.status === 'canceled' : listUnfetched(generation.request).length > 0;
   if (stopped && generation.now > generation.deadlineAt) return { status: 'expired' };
-  return { status: 'failed', error: how.interrupted ? interruptedFailure : failureOf(ledger.attempts) };
+  // a lost answer says more than that nobody was left to wait for its decision
+  const isInterrupted = how.interrupted && latest?.status !== 'ambiguous';
+  return { status: 'failed', error: isInterrupted ? interruptedFailure : failureOf(ledger.attempts) };
 };
 
 const readLedger = async (transaction: Transaction, generationId: string): Promise<Ledger> => ({

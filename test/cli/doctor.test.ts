@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { compareClocks } from '../../src/doctor-clock';
-import { judgeMigrations } from '../../src/doctor-database';
+import { compareClocks } from '../../src/doctor/clock';
+import { judgeMigrations } from '../../src/doctor/database';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { json, startRecordingServer } from '../support/recording-server';
 import { call, makeFolder, removeFolder } from './command-line';

@@ -14,8 +14,6 @@ export type Report = {
   faults: number;
   repeats: number;
   deeds: ReadonlyMap<string, number>;
-  /** Processes that ended by themselves after they had been ready: how often. */
-  ownEnds: ReadonlyMap<string, number>;
   outcomes: ReadonlyMap<string, number>;
   checks: Check[];
   recovery: Recovery[];
@@ -93,7 +91,7 @@ const killTable = (kills: readonly Kill[]): string => {
   );
 };
 
-const doneTable = ({ outcomes, deeds, faults, repeats, ownEnds }: Report): string =>
+const doneTable = ({ outcomes, deeds, faults, repeats }: Report): string =>
   table(
     ['what happened', 'times', 'of which'],
     [
@@ -101,7 +99,6 @@ const doneTable = ({ outcomes, deeds, faults, repeats, ownEnds }: Report): strin
       ['faults at the providers', faults, ''],
       ['requests repeated by clients', repeats, ''],
       ['decisions of the operator', sumOf(deeds), describe(deeds)],
-      ['processes that gave up by themselves', sumOf(ownEnds), describe(ownEnds)],
     ],
   );
 

@@ -14,7 +14,7 @@ import { operate, type Deeds } from './operator';
 import { everyBoundary, listTakenOrders, withdrawOrders, type AnyBoundary } from './orders';
 import { createRandom } from './random';
 import { countBy, isGreen, measureRecovery, type Report } from './report';
-import { kindOf, processNames, startTree, type Tree } from './tree';
+import { kindOf, processNames, startTree, type Death, type Tree } from './tree';
 
 export type SuiteOptions = {
   seed: number;
@@ -181,6 +181,18 @@ const checkBoundaries = ({ options, tree }: System): checks.Check => {
   };
 };
 
+/** Ended without a signal of ours, after it had been ready: a worker must survive whatever a provider sends. */
+const ownEnds = ({ tree }: System): readonly Death[] =>
+  tree.deaths.filter(({ how, wasReady }) => how !== 'SIGKILL' && wasReady);
+
+const checkOwnEnds = (system: System): checks.Check => {
+  const offenders = ownEnds(system).map(({ name, how, atMs }) => ({
+    what: `${name} ended by itself (${how}) at ${new Date(atMs).toISOString()}, see logs/${name}.log`,
+    generationId: null,
+  }));
+  return { promise: 'No process dies but by our hand', figure: `${offenders.length} did`, offenders };
+};
+
 const checkAnswers = ({ clients }: System, deeds: Deeds): checks.Check => {
   const offenders = [...clients.answers.oddities, ...deeds.refused].map((what) => ({ what, generationId: null }));
   return {
@@ -209,6 +221,7 @@ const verify = async (
     checks.checkExpiry(books),
     checks.checkStop(books, stopped),
     ...(await histories.check(options.replays)),
+    checkOwnEnds(system),
     checkBoundaries(system),
     checkAnswers(system, deeds),
   ];
@@ -240,10 +253,6 @@ const run = async (system: System): Promise<{ report: Report; books: Books }> =>
     faults,
     repeats: clients.answers.repeats,
     deeds: deeds.done,
-    ownEnds: countBy(
-      tree.deaths.filter(({ how, wasReady }) => how !== 'SIGKILL' && wasReady),
-      ({ name, how }) => `${kindOf(name)} (${how})`,
-    ),
     outcomes: countBy(books.generations, ({ status }) => status),
     checks: found,
     recovery: measureRecovery(kills, books, tree.readiness),

@@ -179,6 +179,8 @@ const prepareServices = ({ config, environment, ports, apiKey }: Place, database
   };
   const shared = {
     ...composeChildEnvironment(environment, config, surroundings),
+    // providers announce the end of work here; while this one is dead nobody hears them
+    PUBLIC_URL: `http://127.0.0.1:${ports['api-1']}`,
     [ordersVariable]: path.join(config.home, 'orders'),
     ...entryEnvironment,
   };

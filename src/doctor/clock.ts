@@ -1,4 +1,4 @@
-import type { Check } from './cli/commands/doctor';
+import type { Check } from '../cli/commands/doctor';
 
 /** How far the ledger waits past a sender's deadline: clocks further apart than that may contradict each other. */
 const tolerableMs = 5_000;

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
-import type { Check } from './cli/commands/doctor';
-import { compareClocks } from './doctor-clock';
+import type { Check } from '../cli/commands/doctor';
+import { compareClocks } from './clock';
 
 /** Same depth below the project from src/ and dist/. */
-const migrationFolder = path.join(__dirname, '..', 'prisma', 'migrations');
+const migrationFolder = path.join(__dirname, '..', '..', 'prisma', 'migrations');
 
 const connectTimeoutMs = 5_000;
 

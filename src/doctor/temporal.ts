@@ -1,7 +1,7 @@
 import { Client, Connection, ScheduleNotFoundError } from '@temporalio/client';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
-import type { Check } from './cli/commands/doctor';
-import { schedules, searchAttributes, taskQueues } from './workflows/messages';
+import type { Check } from '../cli/commands/doctor';
+import { schedules, searchAttributes, taskQueues } from '../workflows/messages';
 
 const callTimeoutMs = 5_000;
 /** A worker that is there asks again after a minute at most. */

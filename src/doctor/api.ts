@@ -1,6 +1,6 @@
-import type { Check } from './cli/commands/doctor';
-import type { Connection } from './cli/connection';
-import { compareClocks } from './doctor-clock';
+import type { Check } from '../cli/commands/doctor';
+import type { Connection } from '../cli/connection';
+import { compareClocks } from './clock';
 
 const answerTimeoutMs = 5_000;
 

@@ -1,5 +1,5 @@
-import type { Check } from './cli/commands/doctor';
-import type { Credential } from './providers/provider';
+import type { Check } from '../cli/commands/doctor';
+import type { Credential } from '../providers/provider';
 
 type Expected = {
   /** How a key of this provider begins, as far as it says so. */
