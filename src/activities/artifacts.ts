@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { AttemptStep } from '../domain/attempt-step';
-import { DownloadError } from '../providers/download';
+import { headBytes, typeOfResult, unknownType, withHead } from '../domain/media-type';
+import { DownloadError, type DownloadFault } from '../providers/download';
 import { ProviderError, type Credential } from '../providers/provider';
 import { listArtifacts, recordArtifacts, type NewArtifact } from '../stores/artifacts';
 import {
@@ -12,6 +13,7 @@ import {
   type AttemptKey,
   type StoredOutput,
 } from '../stores/attempts';
+import type { Stored } from '../stores/blobs';
 import { traceOf, type Dependencies } from './dependencies';
 import { withHeartbeat } from './heartbeat';
 import { callOf, readWork, type Work } from './look';
@@ -22,8 +24,6 @@ const maximumBytes = 2 * 1024 ** 3;
 const downloadTimeoutMs = 15 * 60_000;
 
 type Fault = 'gone' | 'refused';
-
-const plainType = (contentType: string): string => contentType.split(';')[0]?.trim() ?? contentType;
 
 type Link = Extract<StoredOutput, { kind: 'url' }>;
 
@@ -38,15 +38,62 @@ export const headersFor = (
   return { ...headers, [name]: scheme === null ? credential.secret : `${scheme} ${credential.secret}` };
 };
 
-const fetchInto = async (dependencies: Dependencies, work: Work, target: Link & { key: string }) => {
-  const answer = await dependencies.download(target.url, {
-    headers: headersFor(target, work.credential),
+/** `recorded`: what an earlier run wrote down of this key. */
+type Target = { output: Link; key: string; recorded: Recorded | undefined };
+
+type Recorded = { key: string; sha256: string; contentType: string };
+
+type Fetched = Stored & { contentType: string };
+
+type Told = readonly (string | null)[];
+
+/** By its bytes, then by what it was called. `null`: certainly not what was asked for. */
+const findType = ({ generation: { request } }: Work, head: Uint8Array, told: Told): string | null => {
+  const { medium } = request;
+  return medium === 'text' ? (told.find((type) => type !== null) ?? unknownType) : typeOfResult(head, { medium, told });
+};
+
+const typeOf = (work: Work, head: Uint8Array, told: Told): string => {
+  const type = findType(work, head, told);
+  if (type === null)
+    throw new DownloadError('foreign', `what came instead of it is not ${work.generation.request.medium}`);
+  return type;
+};
+
+const headOf = async ({ blobs }: Dependencies, key: string): Promise<Uint8Array> =>
+  (await blobs.peek(key, headBytes)) ?? new Uint8Array();
+
+/** Brought in by an earlier run, and undamaged; by now its link may have died. */
+const reuse = async (
+  dependencies: Dependencies,
+  work: Work,
+  { target, found }: { target: Target; found: Stored },
+): Promise<Fetched | null> => {
+  const { output, key, recorded } = target;
+  if (recorded) return recorded.sha256 === found.sha256 ? { ...found, contentType: recorded.contentType } : null;
+  const contentType = findType(work, await headOf(dependencies, key), [output.contentType]);
+  return contentType === null || contentType === unknownType ? null : { ...found, contentType };
+};
+
+const fetchInto = async (dependencies: Dependencies, work: Work, target: Target): Promise<Fetched> => {
+  const { blobs } = dependencies;
+  const { output, key } = target;
+  const found = await blobs.inspect(key);
+  const kept = found && (await reuse(dependencies, work, { target, found }));
+  if (kept) return kept;
+  const answer = await dependencies.download(output.url, {
+    headers: headersFor(output, work.credential),
     deadlineMs: downloadTimeoutMs,
     maximumBytes,
     allowedOrigin: work.credential?.baseUrl ?? null,
   });
-  const stored = await dependencies.blobs.write(target.key, answer.body);
-  return { ...stored, contentType: answer.headers['content-type'] ?? null };
+  let contentType: string = unknownType;
+  const judged = withHead(answer.body, (head) => {
+    contentType = typeOf(work, head, [output.contentType, answer.headers['content-type'] ?? null]);
+  });
+  // of two runs at a time the first one's bytes stay, and both write those down
+  const stored = await (found ? blobs.write(key, judged) : blobs.writeOnce(key, judged));
+  return { ...stored, contentType };
 };
 
 const textType = (work: Work): string =>
@@ -56,7 +103,7 @@ const textType = (work: Work): string =>
 const storeOne = async (
   dependencies: Dependencies,
   work: Work,
-  { output, index }: { output: StoredOutput; index: number },
+  { output, index, recorded }: { output: StoredOutput; index: number; recorded: readonly Recorded[] },
 ): Promise<NewArtifact> => {
   const key = blobKey(work.attempt, index);
   if (output.kind === 'text') {
@@ -66,11 +113,11 @@ const storeOne = async (
   if (output.kind === 'blob') {
     const found = await dependencies.blobs.inspect(output.key);
     if (found?.sha256 !== output.sha256) throw new DownloadError('gone', 'the stored bytes are missing or damaged');
-    return { index, key: output.key, contentType: output.contentType, bytes: found.bytes, sha256: found.sha256 };
+    const contentType = typeOf(work, await headOf(dependencies, output.key), [output.contentType]);
+    return { index, key: output.key, contentType, ...found };
   }
-  const { contentType, ...stored } = await fetchInto(dependencies, work, { ...output, key });
-  const type = output.contentType ?? contentType ?? 'application/octet-stream';
-  return { index, key, contentType: plainType(type), ...stored };
+  const earlier = recorded.find((row) => row.key === key);
+  return { index, key, ...(await fetchInto(dependencies, work, { output, key, recorded: earlier })) };
 };
 
 const storeAll = async (
@@ -78,9 +125,10 @@ const storeAll = async (
   work: Work,
   outputs: readonly StoredOutput[],
 ): Promise<NewArtifact[]> => {
+  const recorded = await listArtifacts(dependencies.database, work.key.generationId);
   const artifacts: NewArtifact[] = [];
   for (const [index, output] of outputs.entries())
-    artifacts.push(await storeOne(dependencies, work, { output, index }));
+    artifacts.push(await storeOne(dependencies, work, { output, index, recorded }));
   return artifacts;
 };
 
@@ -99,12 +147,16 @@ const freshOutputs = async (dependencies: Dependencies, work: Work): Promise<Sto
   }
 };
 
+/** Some answer for a link that died with a page, and say that all is well. */
+const deadLinks: readonly DownloadFault[] = ['gone', 'foreign'];
+
+const refusesRequest = (status: number): boolean => status >= 400 && status < 500 && status !== 408 && status !== 429;
+
 /** Refusals that pass are told apart from those that stay: a link that died answers all sorts of 4xx. */
 const faultOf = (error: unknown): Fault | null => {
   if (!(error instanceof DownloadError)) return null;
   const { fault, status } = error;
-  const refusesRequest = status !== null && status >= 400 && status < 500 && status !== 408 && status !== 429;
-  if (fault === 'gone' || refusesRequest) return 'gone';
+  if (deadLinks.includes(fault) || (status !== null && refusesRequest(status))) return 'gone';
   return fault === 'refused' || fault === 'too_large' ? 'refused' : null;
 };
 

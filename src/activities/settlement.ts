@@ -38,6 +38,10 @@ const failureOf = (attempts: readonly AttemptRow[]): Failure => {
   };
 };
 
+/** A lost answer says more than that nobody was left to wait for its decision. */
+const interruptionOf = (attempts: readonly AttemptRow[]): Failure =>
+  latestOf(attempts)?.status === 'ambiguous' ? failureOf(attempts) : interruptedFailure;
+
 const textOf = (attempt: AttemptRow): string | null => {
   const text = outputsOf(attempt)
     .flatMap((output) => (output.kind === 'text' ? [output.text] : []))
@@ -64,9 +68,7 @@ const conclude = (
   const latest = latestOf(ledger.attempts);
   const stopped = latest ? latest.status === 'canceled' : listUnfetched(generation.request).length > 0;
   if (stopped && generation.now > generation.deadlineAt) return { status: 'expired' };
-  // a lost answer says more than that nobody was left to wait for its decision
-  const isInterrupted = how.interrupted && latest?.status !== 'ambiguous';
-  return { status: 'failed', error: isInterrupted ? interruptedFailure : failureOf(ledger.attempts) };
+  return { status: 'failed', error: how.interrupted ? interruptionOf(ledger.attempts) : failureOf(ledger.attempts) };
 };
 
 const readLedger = async (transaction: Transaction, generationId: string): Promise<Ledger> => ({

@@ -2,7 +2,7 @@ import { Router, type Request, type RequestHandler } from 'express';
 import { z } from 'zod';
 import { failures, SureshotError } from '../domain/failure';
 import { media } from '../domain/generation';
-import { findGeneration, type GenerationRow } from '../stores/generations';
+import { findByIdempotencyKey, findGeneration, type GenerationRow } from '../stores/generations';
 import { createRerun, listRerunnable, rerunFrom, rerunnable, type RerunFrom } from '../stores/reruns';
 import { principalOf, requireScope } from './authenticate';
 import { hashBody, keepWithMedia, readIdempotencyKey, type Accepted } from './create-generation';
@@ -32,9 +32,12 @@ const keyFor = (request: Request, id: string): string | null => {
   return key && `rerun ${id} ${key}`;
 };
 
+/** A known key is answered before anything else is asked, as for a new generation. */
 const accept = async (dependencies: ApiDependencies, source: GenerationRow, wanted: Wanted): Promise<Accepted> => {
   const { database, newId } = dependencies;
-  const { tenantId } = wanted;
+  const { tenantId, key: idempotencyKey, hash: requestHash } = wanted;
+  const earlier = idempotencyKey && (await findByIdempotencyKey(database, { tenantId, idempotencyKey, requestHash }));
+  if (earlier !== null) return { id: earlier, created: false };
   const id = newId();
   const changed = await changeRequest(dependencies, {
     id,
@@ -43,7 +46,7 @@ const accept = async (dependencies: ApiDependencies, source: GenerationRow, want
     overrides: wanted.overrides,
   });
   const rerun = {
-    ...{ id, tenantId, request: changed.request, requestHash: wanted.hash, idempotencyKey: wanted.key },
+    ...{ id, tenantId, request: changed.request, requestHash, idempotencyKey },
     ...{ rerunOf: source.id, from: wanted.from, sameWork: keepsWork(wanted.overrides) },
   };
   return keepWithMedia(dependencies, changed.inline, () => createRerun(database, rerun));

@@ -35,6 +35,12 @@ export const scaleMoney = (money: Money, numerator: number, denominator = 1): Mo
   return fromUnits(product / divisor + (roundsUp ? 1n : 0n));
 };
 
+/** The next whole number of `steps`, upwards. */
+export const roundUpTo = (step: Money, money: Money): Money => {
+  const [size, units] = [toUnits(step), toUnits(money)];
+  return fromUnits(((units + size - 1n) / size) * size);
+};
+
 /** Negative, zero or positive, as in Array.sort. */
 export const compareMoney = (left: Money, right: Money): number => {
   const difference = toUnits(left) - toUnits(right);

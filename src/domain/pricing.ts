@@ -1,7 +1,7 @@
 import { conditionOf, fits, usualTextLength } from './adapted-input';
 import type { GenerationInput, Usage } from './generation';
 import type { Model, Price, Rate, TokenRates } from './model';
-import { addMoney, scaleMoney, zero, type Money } from './money';
+import { addMoney, compareMoney, roundUpTo, scaleMoney, zero, type Money } from './money';
 
 const rateFor = (rates: readonly Rate[], input: GenerationInput<unknown>): Money | null =>
   rates.find((rate) => fits(rate.when ?? {}, conditionOf(input)))?.usd ?? null;
@@ -48,6 +48,10 @@ const units = (per: Exclude<Price['per'], 'millionTokens'>, input: GenerationInp
   }
 };
 
+/** Who charges in credits charges whole ones. */
+const inCredits = ({ creditUsd }: Price, usd: Money): Money =>
+  creditUsd === undefined || compareMoney(creditUsd, zero) <= 0 ? usd : roundUpTo(creditUsd, usd);
+
 /**
  * The most one submit of this input can cost; `null` when the table has no row for it: an unknown price is a decision,
  * never 0. `input` has the model's defaults filled in.
@@ -60,7 +64,11 @@ export const estimateCost = (model: Model, input: GenerationInput<unknown>): Mon
   const usd = rateFor(price.rates, input);
   const amount = units(price.per, input);
   if (usd === null || amount === null) return null;
-  return addMoney(scaleMoney(usd, amount), price.metered === undefined ? zero : readingCost(price.metered, input));
+  const work = addMoney(
+    scaleMoney(usd, amount),
+    price.metered === undefined ? zero : readingCost(price.metered, input),
+  );
+  return inCredits(price, work);
 };
 
 const tokenCost = (price: TokenRates, inputTokens: number, outputTokens: number): Money =>
@@ -92,7 +100,7 @@ export const actualCost = (model: Model, input: GenerationInput<unknown>, usage:
   };
   if (price.per === 'thousandCharacters' && usage.characters !== null) {
     const usd = rateFor(price.rates, input);
-    return usd === null ? null : scaleMoney(usd, usage.characters, 1000);
+    return usd === null ? null : inCredits(price, scaleMoney(usd, usage.characters, 1000));
   }
   return estimateCost(model, counted);
 };

@@ -6,10 +6,11 @@ import { startDeadline, type Deadline } from './deadline';
 
 /**
  * Why an artifact could not be had. `gone`: expired or removed (403, 404, 410), asking again for its URL may help;
- * `refused`: not an address we fetch from; the rest may pass on another try.
+ * `refused`: not an address we fetch from; `foreign`: its bytes are something else than was asked for; the rest may
+ * pass on another try.
  */
 export type DownloadFault =
-  'refused' | 'unreachable' | 'gone' | 'status' | 'truncated' | 'too_large' | 'stalled' | 'aborted';
+  'refused' | 'unreachable' | 'gone' | 'foreign' | 'status' | 'truncated' | 'too_large' | 'stalled' | 'aborted';
 
 /** Its message holds no URL: artifact URLs are signed. */
 export class DownloadError extends Error {
@@ -96,31 +97,13 @@ const checkStatus = (status: number): void => {
 const flatten = (headers: Dispatcher.ResponseData['headers']): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 
-async function* readBody(
-  answer: Dispatcher.ResponseData,
-  settings: DownloadSettings,
-  deadline: Deadline,
-): AsyncGenerator<Uint8Array> {
-  const announced = Number(answer.headers['content-length'] ?? Number.NaN);
-  let sizeBytes = 0;
-  try {
-    for await (const chunk of answer.body) {
-      sizeBytes += (chunk as Buffer).byteLength;
-      if (sizeBytes > settings.maximumBytes)
-        throw new DownloadError('too_large', `the artifact is larger than ${settings.maximumBytes} bytes`);
-      yield chunk as Buffer;
-    }
-    if (Number.isFinite(announced) && announced !== sizeBytes)
-      throw new DownloadError('truncated', `the artifact has ${sizeBytes} bytes instead of ${announced}`);
-  } catch (error) {
-    throw toDownloadError(error, 'body', deadline);
-  } finally {
-    deadline.stop();
-    answer.body.destroy();
-  }
-}
+type Following = DownloadSettings & {
+  signal: AbortSignal;
+  /** The headers that ask for a part. */
+  range?: { range: string; 'if-range': string };
+};
 
-const follow = async (pools: Pools, url: string, settings: DownloadSettings & { signal: AbortSignal }) => {
+const follow = async (pools: Pools, url: string, settings: Following) => {
   const trustedOrigin = originOf(settings.allowedOrigin);
   const stallMs = settings.stallMs ?? defaultStallMs;
   let target = new URL(url);
@@ -128,7 +111,7 @@ const follow = async (pools: Pools, url: string, settings: DownloadSettings & { 
     const headers = target.origin === new URL(url).origin ? (settings.headers ?? {}) : {};
     const answer = await request(target, {
       dispatcher: choosePool(target, trustedOrigin, pools),
-      headers: { ...headers, 'accept-encoding': 'identity' },
+      headers: { ...headers, ...settings.range, 'accept-encoding': 'identity' },
       headersTimeout: stallMs,
       bodyTimeout: stallMs,
       signal: settings.signal,
@@ -141,9 +124,89 @@ const follow = async (pools: Pools, url: string, settings: DownloadSettings & { 
   throw new DownloadError('status', `more than ${maximumRedirects} redirects`);
 };
 
+type Answer = Dispatcher.ResponseData;
+
+type Source = { pools: Pools; url: string; settings: DownloadSettings; deadline: Deadline };
+
+/** A body that breaks off this often is left to the next try of the whole. */
+const resumesAtMost = 5;
+
+const announcedBytes = ({ headers }: Answer): number => Number(headers['content-length'] ?? Number.NaN);
+
+/** A weak tag does not promise the same bytes. */
+const strongTagOf = ({ headers }: Answer): string | null => {
+  const tag = headers['etag'];
+  return typeof tag === 'string' && tag.startsWith('"') ? tag : null;
+};
+
+const isRestOf = (first: Answer, rest: Answer, fromByte: number): boolean =>
+  rest.statusCode === 206 &&
+  String(rest.headers['content-range']) === `bytes ${fromByte}-${announcedBytes(first) - 1}/${announcedBytes(first)}` &&
+  (rest.headers['etag'] ?? strongTagOf(first)) === strongTagOf(first);
+
+/** The rest of the same bytes, where the server can tell that they are; `null`: it must be fetched anew. */
+const resume = async (source: Source, first: Answer, fromByte: number): Promise<Answer | null> => {
+  const { pools, url, settings, deadline } = source;
+  const tag = strongTagOf(first);
+  if (tag === null || !(fromByte > 0 && fromByte < announcedBytes(first)) || deadline.ended !== null) return null;
+  const range = { range: `bytes=${fromByte}-`, 'if-range': tag };
+  const rest = await follow(pools, url, { ...settings, signal: deadline.signal, range }).catch(() => null);
+  rest?.body.on('error', () => undefined);
+  if (rest === null || isRestOf(first, rest, fromByte)) return rest;
+  rest.body.destroy();
+  return null;
+};
+
+const mayResume = ({ fault }: DownloadError): boolean => fault === 'truncated' || fault === 'stalled';
+
+type Progress = { sizeBytes: number };
+
+async function* readPart(
+  { body }: Answer,
+  { settings, deadline }: Source,
+  progress: Progress,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) {
+      progress.sizeBytes += (chunk as Buffer).byteLength;
+      if (progress.sizeBytes > settings.maximumBytes)
+        throw new DownloadError('too_large', `the artifact is larger than ${settings.maximumBytes} bytes`);
+      yield chunk as Buffer;
+    }
+  } catch (error) {
+    throw toDownloadError(error, 'body', deadline);
+  } finally {
+    body.destroy();
+  }
+}
+
+async function* readBody(first: Answer, source: Source): AsyncGenerator<Uint8Array> {
+  const progress: Progress = { sizeBytes: 0 };
+  let part = first;
+  try {
+    for (let resumes = 0; ; resumes += 1) {
+      try {
+        yield* readPart(part, source, progress);
+        break;
+      } catch (error) {
+        const fault = toDownloadError(error, 'body', source.deadline);
+        const rest =
+          resumes < resumesAtMost && mayResume(fault) ? await resume(source, first, progress.sizeBytes) : null;
+        if (rest === null) throw fault;
+        part = rest;
+      }
+    }
+    const announced = announcedBytes(first);
+    if (Number.isFinite(announced) && announced !== progress.sizeBytes)
+      throw new DownloadError('truncated', `the artifact has ${progress.sizeBytes} bytes instead of ${announced}`);
+  } finally {
+    source.deadline.stop();
+  }
+}
+
 const start = async (pools: Pools, url: string, settings: DownloadSettings): Promise<Downloaded> => {
   const deadline = startDeadline(settings.deadlineMs, settings.signal);
-  let answer: Dispatcher.ResponseData | null = null;
+  let answer: Answer | null = null;
   try {
     answer = await follow(pools, url, { ...settings, signal: deadline.signal });
     // Whoever never reads the body must not meet its error as an uncaught one.
@@ -151,7 +214,8 @@ const start = async (pools: Pools, url: string, settings: DownloadSettings): Pro
     checkStatus(answer.statusCode);
     if (Number(answer.headers['content-length'] ?? 0) > settings.maximumBytes)
       throw new DownloadError('too_large', `the artifact is larger than ${settings.maximumBytes} bytes`);
-    return { status: answer.statusCode, headers: flatten(answer.headers), body: readBody(answer, settings, deadline) };
+    const body = readBody(answer, { pools, url, settings, deadline });
+    return { status: answer.statusCode, headers: flatten(answer.headers), body };
   } catch (error) {
     deadline.stop();
     answer?.body.destroy();

@@ -28,9 +28,12 @@ export const findArtifact = async (
   return artifact && { ...artifact, bytes: Number(artifact.bytes) };
 };
 
-export const listArtifacts = (database: Database, generationId: string): Promise<{ key: string; sha256: string }[]> =>
+export const listArtifacts = (
+  database: Database,
+  generationId: string,
+): Promise<{ key: string; sha256: string; contentType: string }[]> =>
   database.artifact.findMany({
     where: { generationId },
-    select: { key: true, sha256: true },
+    select: { key: true, sha256: true, contentType: true },
     orderBy: { index: 'asc' },
   });

@@ -85,8 +85,8 @@ const adopt = async (
     data: { status: 'superseded', operationId: null, costUsd: null, possibleCostUsd: null },
   });
   await publish(transaction, generation, { events: [attemptEvent(released)] });
-  // work that nobody could look at any more is looked at again
-  const looked = status === 'succeeded' ? {} : { status: 'submitted', endedAt: null, costUsd: null };
+  // work that nobody could look at any more is looked at again; what is known of its cost stays booked
+  const looked = status === 'succeeded' ? {} : { status: 'submitted', endedAt: null };
   const created = await transaction.attempt.create({
     data: {
       ...{ generationId: to.id, number: 1, model, provider, estimatedUsd, priceVersion },

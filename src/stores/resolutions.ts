@@ -8,7 +8,7 @@ import { lockGeneration, publish, type LockedGeneration } from './generations';
 /** What a person decided. `operation`: the provider's id, to `adopt`. `attempt`: which one; else the latest lost answer. */
 export type Decision = { action: ResolutionAction; operation: string | null; attempt: number | null };
 
-type Held = { generation: LockedGeneration; attempts: AttemptRow[]; subject: AttemptRow };
+type Held = { tenantId: string; generation: LockedGeneration; attempts: AttemptRow[]; subject: AttemptRow };
 
 const conflict = (message: string): SureshotError => new SureshotError('caller_conflict', message);
 
@@ -31,13 +31,29 @@ const checkHeld = ({ generation, attempts, subject }: Held, action: ResolutionAc
     throw conflict('there is no further candidate to fail over to');
 };
 
-const checkUnowned = async (transaction: Transaction, { provider, credential }: AttemptRow, operationId: string) => {
-  const owner = await transaction.attempt.findFirst({ where: { provider, credential, operationId } });
-  if (owner) throw conflict(`this operation belongs to attempt ${owner.number} of ${owner.generationId}`);
+const ownedElsewhere = (): SureshotError => conflict('this operation belongs to another attempt');
+
+/** Whose it is only those are told whose it is. */
+const checkUnowned = async (
+  transaction: Transaction,
+  { provider, credential }: AttemptRow,
+  { tenantId, operationId }: { tenantId: string; operationId: string },
+): Promise<void> => {
+  const owner = await transaction.attempt.findFirst({
+    where: { provider, credential, operationId },
+    select: { number: true, generationId: true, generation: { select: { tenantId: true } } },
+  });
+  if (!owner) return;
+  if (owner.generation.tenantId !== tenantId) throw ownedElsewhere();
+  throw conflict(`this operation belongs to attempt ${owner.number} of ${owner.generationId}`);
 };
 
-const adopt = async (transaction: Transaction, { generation, subject }: Held, id: string): Promise<AttemptPatch> => {
-  await checkUnowned(transaction, subject, id);
+/** Those who adopt one operation at the same moment all found it free: the unique index lets one of them. */
+const isTaken = (error: unknown): boolean => (error as { code?: string }).code === 'P2002';
+
+const adopt = async (transaction: Transaction, held: Held, id: string): Promise<AttemptPatch> => {
+  const { generation, subject, tenantId } = held;
+  await checkUnowned(transaction, subject, { tenantId, operationId: id });
   return {
     status: 'submitted',
     operationId: id,
@@ -45,6 +61,7 @@ const adopt = async (transaction: Transaction, { generation, subject }: Held, id
     submittedAt: generation.now,
     errorCode: null,
     errorMessage: null,
+    costUsd: null,
     possibleCostUsd: null,
     endedAt: null,
   };
@@ -64,7 +81,19 @@ const patchFor = async (transaction: Transaction, held: Held, decision: Decision
  * settled otherwise, or whose generation has ended. Throws `caller_conflict` when nothing is held; `null`: no such
  * generation of this tenant.
  */
-export const resolveAmbiguous = (
+export const resolveAmbiguous = async (
+  database: Database,
+  whose: { tenantId: string; id: string },
+  decision: Decision,
+): Promise<'resolved' | null> => {
+  try {
+    return await resolve(database, whose, decision);
+  } catch (error) {
+    throw isTaken(error) ? ownedElsewhere() : error;
+  }
+};
+
+const resolve = (
   database: Database,
   { tenantId, id }: { tenantId: string; id: string },
   decision: Decision,
@@ -75,7 +104,7 @@ export const resolveAmbiguous = (
     const generation = await lockGeneration(transaction, id);
     const attempts = await transaction.attempt.findMany({ where: { generationId: id }, orderBy: { number: 'asc' } });
     const subject = findSubject(attempts, decision.attempt);
-    const patch = await patchFor(transaction, { generation, attempts, subject }, decision);
+    const patch = await patchFor(transaction, { tenantId, generation, attempts, subject }, decision);
     const { action, operation } = decision;
     const resolution = { action, operation, at: generation.now.toISOString() };
     await writeAttempt(transaction, generation, { key: subject, patch: { ...patch, resolution } });
