@@ -3,7 +3,7 @@ import { releaseAttempt as release, untilSettled } from '../stores/attempt-take'
 import { recordEnding, type AttemptKey, type AttemptRow } from '../stores/attempts';
 import type { Dependencies } from './dependencies';
 import { settleFate } from './fate';
-import { persist } from './heartbeat';
+import { persist, withHeartbeat } from './heartbeat';
 import { cancelAtProvider, readWork } from './look';
 import { comeBackLater } from './step';
 
@@ -20,7 +20,10 @@ const askTimeoutMs = 20_000;
  * Tells the provider to stop. `submitted` work it confirms as stopped is ended here; all else is left to the looks that
  * follow. The fate of an attempt whose sender has died is settled first.
  */
-export const cancelOperation = async (dependencies: Dependencies, key: AttemptKey): Promise<void> => {
+export const cancelOperation = (dependencies: Dependencies, key: AttemptKey): Promise<void> =>
+  withHeartbeat(() => stop(dependencies, key));
+
+const stop = async (dependencies: Dependencies, key: AttemptKey): Promise<void> => {
   const work = await readWork(dependencies, key);
   if (work.attempt.status === 'submitting') {
     const waitMs = untilSettled(work.attempt, work.generation.now);

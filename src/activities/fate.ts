@@ -61,7 +61,8 @@ const prepareToAsk = async (
 type Answered = Operation | 'absent' | 'unknown';
 
 /** A message about accepted work comes when it is done. */
-const announcedWithinMs = ({ typicalSeconds }: Model): number => 60_000 + 2_000 * typicalSeconds;
+const announcedWithinMs = ({ typicalSeconds }: Model, { settings }: Dependencies): number =>
+  (60_000 + 2_000 * typicalSeconds) * Math.min(1, settings.pollScale);
 
 const askList = async (
   { sentAt, startedAt }: AttemptRow,
@@ -85,7 +86,7 @@ const ask = async (dependencies: Dependencies, subject: AttemptRow, deadlineMs: 
   try {
     const told = await readCallbacks(dependencies, subject, asked);
     const found = told ?? (await askList(subject, asked, request));
-    if (found === 'unknown' && subject.announced && silentMs < announcedWithinMs(asked.model))
+    if (found === 'unknown' && subject.announced && silentMs < announcedWithinMs(asked.model, dependencies))
       throw comeBackLater('not_settled', askAgainMs);
     return found;
   } catch (error) {

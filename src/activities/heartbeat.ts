@@ -5,10 +5,12 @@ import type { Dependencies } from './dependencies';
 
 const everyMs = 1_000;
 
-/** Lets the server notice within seconds that this worker has died. Carries no details: the ledger holds the state. */
+/**
+ * Lets the server notice within seconds that this worker has died. Carries no details: the ledger holds the state. What
+ * is over within a second costs no heartbeat.
+ */
 export const withHeartbeat = async <Result>(work: () => Promise<Result>): Promise<Result> => {
   const context = Context.current();
-  context.heartbeat();
   const timer = setInterval(() => context.heartbeat(), everyMs);
   try {
     return await work();

@@ -22,7 +22,7 @@ import {
 } from '../stores/attempts';
 import { readGeneration, type LockedGeneration } from '../stores/generations';
 import { findModel, findProvider, openCredential, traceOf, type Dependencies } from './dependencies';
-import { persist } from './heartbeat';
+import { persist, withHeartbeat } from './heartbeat';
 import { costOf, keepOutputs, warningsOf } from './results';
 import { comeBackLater, stepOf } from './step';
 
@@ -77,7 +77,12 @@ const delayFor = ({ settings, random }: Dependencies, work: Work, hintMs: number
   });
 
 /** One look at submitted work. "Not ready" is thrown, and the retry policy is the clock of the next look. */
-export const pollAttempt = async (
+export const pollAttempt = (
+  dependencies: Dependencies,
+  input: AttemptKey & { watching: boolean },
+): Promise<AttemptStep> => withHeartbeat(() => lookOnce(dependencies, input));
+
+const lookOnce = async (
   dependencies: Dependencies,
   { watching, ...key }: AttemptKey & { watching: boolean },
 ): Promise<AttemptStep> => {

@@ -3,6 +3,7 @@ import type { Credential, Provider } from '../providers/provider';
 import { recordSubmitted, type AttemptKey } from '../stores/attempts';
 import { isOwned, listSent, recordRepair } from '../stores/reconciliation';
 import { keyOfTrace, traceOf, type Dependencies } from './dependencies';
+import { withHeartbeat } from './heartbeat';
 
 /** Older work has ended long since at every provider that can list. */
 const windowMs = 24 * 3_600_000;
@@ -61,7 +62,10 @@ const adoptStrays = async (dependencies: Dependencies, line: Line): Promise<numb
 };
 
 /** Asks the providers that can list for work of ours that we do not know of. Returns how much there was. */
-export const reconcileOrphans = async (dependencies: Dependencies): Promise<{ adopted: number; failed: number }> => {
+export const reconcileOrphans = (dependencies: Dependencies): Promise<{ adopted: number; failed: number }> =>
+  withHeartbeat(() => adoptAll(dependencies));
+
+const adoptAll = async (dependencies: Dependencies): Promise<{ adopted: number; failed: number }> => {
   const done = { adopted: 0, failed: 0 };
   for (const line of linesOf(dependencies)) {
     try {

@@ -10,6 +10,7 @@ import {
 } from '../stores/reconciliation';
 import type { Dependencies } from './dependencies';
 import { recoverAnnounced } from './fate';
+import { withHeartbeat } from './heartbeat';
 import { settleGeneration } from './settlement';
 
 /** Younger rows are left to the API, which starts their workflows itself. */
@@ -96,7 +97,10 @@ const sweepHeld: Sweep = async ({ database, workflows, settings }) =>
 const sweeps = [sweepNotBegun, sweepCancels, sweepSilent, sweepUnwatched, sweepAnnounced, sweepHeld];
 
 /** What the database and the workflow service disagree on is put right here; every repair is an event of its generation. */
-export const reconcileGenerations = async (dependencies: Dependencies): Promise<Repairs> => {
+export const reconcileGenerations = (dependencies: Dependencies): Promise<Repairs> =>
+  withHeartbeat(() => repairAll(dependencies));
+
+const repairAll = async (dependencies: Dependencies): Promise<Repairs> => {
   const { database, logger } = dependencies;
   const done: Repairs = { started: 0, canceled: 0, closed: 0, watched: 0, recovered: 0, resolved: 0, failed: 0 };
   for (const sweep of sweeps) {

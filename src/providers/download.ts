@@ -3,6 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { Agent, request, type Dispatcher } from 'undici';
 import { startDeadline, type Deadline } from './deadline';
+import { unpaused } from './unpaused';
 
 /**
  * Why an artifact could not be had. `gone`: expired or removed (403, 404, 410), asking again for its URL may help;
@@ -110,7 +111,7 @@ const follow = async (pools: Pools, url: string, settings: Following) => {
   for (let hop = 0; hop <= maximumRedirects; hop += 1) {
     const headers = target.origin === new URL(url).origin ? (settings.headers ?? {}) : {};
     const answer = await request(target, {
-      dispatcher: choosePool(target, trustedOrigin, pools),
+      dispatcher: choosePool(target, trustedOrigin, pools).compose(unpaused),
       headers: { ...headers, ...settings.range, 'accept-encoding': 'identity' },
       headersTimeout: stallMs,
       bodyTimeout: stallMs,

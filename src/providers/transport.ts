@@ -3,6 +3,7 @@ import { startDeadline, type Deadline } from './deadline';
 import { choosePool, createDownload, DownloadError, lookupPublic, type Download } from './download';
 import type { Call, Exchange } from './provider';
 import { watchSending } from './sent-headers';
+import { unpaused } from './unpaused';
 
 /** Only a submit is forbidden a second request and gets a connection of its own. */
 export type Purpose = 'submit' | 'stage' | 'check' | 'cancel' | 'find' | 'verify' | 'probe';
@@ -224,7 +225,7 @@ const exchange = async (state: State, pools: Pools, request: Request): Promise<R
       body,
       redirect: 'manual', // the key must not follow a redirect to another host
       signal: deadline.signal,
-      dispatcher: agent.compose(tag(state)),
+      dispatcher: agent.compose(tag(state), unpaused),
     });
     if (state.call.onText !== undefined && isEventStream(wire)) {
       state.answer = { status: wire.status, headers: readHeaders(wire), text: '' };

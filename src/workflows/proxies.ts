@@ -15,6 +15,9 @@ export const ledger = proxyLocalActivities<
   retry: { initialInterval: '250 milliseconds', backoffCoefficient: 2, maximumInterval: '1 minute' },
 });
 
+/** A killed worker's step is noticed after this long. */
+const heartbeatTimeout = '6 seconds';
+
 /** Longest submit (a synchronous model's) plus an hour in which an answer waits for the database to come back. */
 const submitTimeout = '90 minutes';
 
@@ -27,7 +30,7 @@ export const { fetchInputs } = proxyActivities<Pick<Activities, 'fetchInputs'>>(
   summary: 'fetch inputs',
   startToCloseTimeout: '15 minutes',
   scheduleToCloseTimeout: '25 hours',
-  heartbeatTimeout: '6 seconds',
+  heartbeatTimeout,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '20 seconds' },
 });
 
@@ -44,7 +47,7 @@ export const submitTo = (named: Named) =>
     taskQueue: taskQueues.providers,
     summary: summary('submit', named),
     startToCloseTimeout: submitTimeout,
-    heartbeatTimeout: '6 seconds',
+    heartbeatTimeout,
     // the maximum is the longest rate limit that can be waited for: the server cuts delays down to it
     retry: { initialInterval: '2 seconds', backoffCoefficient: 1, maximumInterval: '1 hour' },
   }).submitAttempt;
@@ -58,6 +61,7 @@ export const pollAt = (named: Named) =>
     taskQueue: taskQueues.polls,
     summary: summary('poll', named),
     startToCloseTimeout: '1 minute',
+    heartbeatTimeout,
     scheduleToCloseTimeout: '48 hours',
     retry: { initialInterval: '5 seconds', backoffCoefficient: 1, maximumInterval: '1 hour' },
     // a look that says "not ready" while it is being cancelled must not count as failed
@@ -70,13 +74,14 @@ export const transferFrom = (named: Named) =>
     summary: summary('store', named),
     startToCloseTimeout: '1 hour',
     scheduleToCloseTimeout: '7 days',
-    heartbeatTimeout: '6 seconds',
+    heartbeatTimeout,
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
   }).storeArtifacts;
 
 export const { cancelOperation } = proxyActivities<Pick<Activities, 'cancelOperation'>>({
   taskQueue: taskQueues.providers,
   startToCloseTimeout: '1 minute',
+  heartbeatTimeout,
   scheduleToCloseTimeout: '2 hours',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
 });
@@ -84,6 +89,7 @@ export const { cancelOperation } = proxyActivities<Pick<Activities, 'cancelOpera
 export const { reconcileGenerations } = proxyActivities<Pick<Activities, 'reconcileGenerations'>>({
   taskQueue: taskQueues.generations,
   startToCloseTimeout: '5 minutes',
+  heartbeatTimeout,
   scheduleToCloseTimeout: '10 minutes',
 });
 
@@ -91,6 +97,7 @@ export const { reconcileGenerations } = proxyActivities<Pick<Activities, 'reconc
 export const { reconcileOrphans } = proxyActivities<Pick<Activities, 'reconcileOrphans'>>({
   taskQueue: taskQueues.providers,
   startToCloseTimeout: '10 minutes',
+  heartbeatTimeout,
   retry: { maximumAttempts: 1 },
 });
 

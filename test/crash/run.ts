@@ -27,7 +27,8 @@ const longForm = (seed: number, generations: number, count: number): Omit<SuiteO
   faultEveryMs: 800,
   lasting: Math.min(20, Math.ceil(generations / 4)),
   stopMs: 20_000,
-  settleMs: 240_000,
+  hearsProviders: true,
+  settleMs: 420_000,
   replays: 60,
 });
 

@@ -26,6 +26,8 @@ export type SuiteOptions = {
   /** How much of the work is out while everything is stopped. */
   lasting: number;
   stopMs: number;
+  /** A lost answer may then be announced yet, so that its fate is settled minutes later. */
+  hearsProviders: boolean;
   /** Bound of the wait for the last generation. */
   settleMs: number;
   /** How many histories are replayed; every one is searched. */
@@ -292,7 +294,11 @@ export const runSuite = async (options: SuiteOptions): Promise<Finished> => {
   const home = await mkdtemp(path.join(tmpdir(), 'sureshot-crash-'));
   const settingsFile = path.join(home, 'settings.yaml');
   await writeFile(settingsFile, settings);
-  const tree = await startTree(home, settingsFile, usualLatency);
+  const tree = await startTree(home, {
+    settingsFile,
+    latencyScale: usualLatency,
+    hearsProviders: options.hearsProviders,
+  });
   let finished: Omit<Finished, 'home'>;
   try {
     finished = await runOn(tree, options);

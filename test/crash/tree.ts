@@ -139,6 +139,7 @@ type Place = {
   environment: Record<string, string>;
   ports: Record<string, number>;
   apiKey: string;
+  hearsProviders: boolean;
 };
 
 type Servers = { databaseUrl: string; specs: ChildSpec[] };
@@ -167,7 +168,8 @@ const prepareServers = async ({ reaper }: Keeper, { config, environment, ports }
   return { databaseUrl, specs: [spec, temporal.spec, emulator] };
 };
 
-const prepareServices = ({ config, environment, ports, apiKey }: Place, databaseUrl: string): ChildSpec[] => {
+const prepareServices = (place: Place, databaseUrl: string): ChildSpec[] => {
+  const { config, environment, ports, apiKey } = place;
   const surroundings = {
     apiKey,
     secret: keepSecret(config.home, 'secret'),
@@ -179,8 +181,8 @@ const prepareServices = ({ config, environment, ports, apiKey }: Place, database
   };
   const shared = {
     ...composeChildEnvironment(environment, config, surroundings),
-    // providers announce the end of work here; while this one is dead nobody hears them
-    PUBLIC_URL: `http://127.0.0.1:${ports['api-1']}`,
+    // while this one is dead nobody hears what providers announce
+    ...(place.hearsProviders && { PUBLIC_URL: `http://127.0.0.1:${ports['api-1']}` }),
     [ordersVariable]: path.join(config.home, 'orders'),
     ...entryEnvironment,
   };
@@ -202,7 +204,15 @@ const stopMember = async (member: Member): Promise<void> => {
   await member.finished;
 };
 
-export const startTree = async (home: string, settingsFile: string, latencyScale: number): Promise<Tree> => {
+export type TreeOptions = {
+  settingsFile: string;
+  latencyScale: number;
+  /** Providers are told where they may announce the end of work; else they are only looked at. */
+  hearsProviders: boolean;
+};
+
+export const startTree = async (home: string, options: TreeOptions): Promise<Tree> => {
+  const { settingsFile, latencyScale, hearsProviders } = options;
   prepareHome(home);
   const orders = path.join(home, 'orders');
   prepareOrders(orders);
@@ -219,6 +229,7 @@ export const startTree = async (home: string, settingsFile: string, latencyScale
     environment,
     ports,
     apiKey: keepSecret(home, 'api-key'),
+    hearsProviders,
   };
   const keeper: Keeper = { home, reaper: startReaper(ignore), deaths: [], readiness: [] };
   const { databaseUrl, specs } = await prepareServers(keeper, place);

@@ -80,6 +80,12 @@ test.each<[string, Partial<GenerationInput>, string]>([
   expect(estimateCost(turned, makeInput(input))).toBe(usd);
 });
 
+test('who charges in credits charges whole ones', () => {
+  const runway = catalogue.find(({ id }) => id === 'runway/eleven_multilingual_v2') as Model;
+  const priceOf = (characters: number) => estimateCost(runway, makeInput({ prompt: 'x'.repeat(characters) }));
+  expect([1, 50, 51, 100, 101].map(priceOf)).toEqual(['0.01', '0.01', '0.02', '0.02', '0.03']);
+});
+
 test('does not know what a second costs that nobody has counted', () => {
   expect(estimateCost(ratePer('second', '0.12'), makeInput({ durationSeconds: null }))).toBeNull();
 });

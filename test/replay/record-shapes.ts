@@ -1,91 +1,175 @@
-import { startTestStack, type Resource, type TestStack } from '../support/stack';
-import { fetchHistories, saveHistories } from './history-files';
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { choosePort } from '../../src/embedded/ports';
+import { generationWorkflowId, schedules } from '../../src/workflows/messages';
+import { mediaBytes } from '../support/media-bytes';
+import { startOwnWorker } from '../support/own-worker';
+import { startRecordingServer } from '../support/recording-server';
+import { eventually, startTestStack, type Resource, type TestStack, type TestStackOptions } from '../support/stack';
+import { fetchGeneration, fetchListed, historiesFolder, saveHistories } from './history-files';
+import { announced, canceledUnbegun, hintedPolling, undisturbed, workerKilled, type Shape } from './shapes';
 
-type Shape = { name: string; body: Record<string, unknown>; faults?: Record<string, unknown>[]; meanwhile?: Meanwhile };
-type Meanwhile = (system: TestStack, id: string) => Promise<unknown>;
+type Place = { system: TestStack; client: Client };
 
-const runway = { medium: 'video', model: 'runway/gen4.5' };
-const flux = { medium: 'image', model: 'fal/flux/dev' };
+const atOnce = 5;
+const patienceMs = 60_000;
 
-const cancelWhenPolling: Meanwhile = async (system, id) => {
-  await system.until(id, ({ phase }) => phase === 'polling');
-  await system.call(`/v1/generations/${id}/cancel`, { method: 'POST' });
+/** `npm run record -- text video` records these anew and leaves the others as they are. */
+const named = process.argv.slice(2);
+const isWanted = (name: string): boolean => named.length === 0 || named.includes(name);
+
+const submit = async ({ system }: Place, shape: Shape): Promise<{ id: string; prompt: string }> => {
+  const prompt = `a harbour (${shape.name})`;
+  for (const fault of shape.faults ?? []) await system.fault({ ...fault, match: { prompt } });
+  const { id } = await system.submit({ ...shape.body, input: { prompt, ...(shape.body['input'] as object) } });
+  return { id, prompt };
 };
 
-const killWorkerWhenPolling: Meanwhile = async (system, id) => {
-  await system.until(id, ({ phase }) => phase === 'polling');
-  system.kill('worker');
+const statusesOf = ({ attempts }: Resource): string[] => attempts.map(({ status }) => status);
+
+/** The row may be ahead of its workflows. */
+const untilClosed = ({ client }: Place, id: string): Promise<unknown> =>
+  eventually(async () => {
+    const prefix = generationWorkflowId(id);
+    const query = `WorkflowId STARTS_WITH "${prefix}" AND ExecutionStatus = "Running"`;
+    const { count } = await client.workflow.count(query);
+    return count === 0;
+  });
+
+/** Kept until all of them are there: a run that fails changes nothing. */
+const recorded = new Map<string, ReadonlyMap<string, unknown>>();
+
+const keep = (name: string, histories: ReadonlyMap<string, unknown>): void => {
+  if (histories.size === 0) throw new Error(`${name}: the server has no history of it`);
+  recorded.set(name, histories);
+  process.stdout.write(`${name} (${histories.size})\n`);
 };
 
-const withPrompt = (prompt: string): { input: { prompt: string } } => ({ input: { prompt } });
+const replaceFiles = async (): Promise<void> => {
+  for (const file of await readdir(historiesFolder))
+    if (isWanted(file.split('.')[0] ?? '')) await rm(path.join(historiesFolder, file));
+  for (const [name, histories] of recorded) await saveHistories(name, histories);
+};
 
-/** Every way a generation can go today; a change of a workflow must replay all of them. */
-const shapes: Shape[] = [
-  { name: 'video', body: { ...runway, ...withPrompt('a harbour') } },
-  { name: 'image', body: { ...flux, ...withPrompt('a harbour') } },
-  { name: 'speech', body: { medium: 'speech', ...withPrompt('A harbour.') } },
-  { name: 'text', body: { medium: 'text', ...withPrompt('A harbour?') } },
-  {
-    name: 'failover',
-    body: { ...runway, ...withPrompt('a pier'), routing: { allow: ['fal/veo3.1'] } },
-    faults: [{ provider: 'runway', kind: 'failed' }],
-  },
-  {
-    name: 'tries-used-up',
-    body: { ...flux, ...withPrompt('a buoy') },
-    faults: [{ provider: 'fal', operation: 'submit', kind: 'status', status: 503, times: 3 }],
-  },
-  {
-    name: 'resubmitted',
-    body: { ...flux, ...withPrompt('a tide') },
-    faults: [{ provider: 'fal', kind: 'drop_after_accept' }],
-  },
-  {
-    name: 'ambiguous',
-    body: { ...runway, ...withPrompt('a wave') },
-    faults: [{ provider: 'runway', kind: 'drop_after_accept' }],
-  },
-  {
-    name: 'canceled',
-    body: { ...runway, ...withPrompt('a road') },
-    faults: [{ provider: 'runway', kind: 'stuck' }],
-    meanwhile: cancelWhenPolling,
-  },
-  {
-    name: 'expired',
-    body: { ...runway, ...withPrompt('a snail'), deadlineSeconds: 10 },
-    faults: [{ provider: 'runway', kind: 'stuck' }],
-  },
-  {
-    name: 'result-lost',
-    body: { ...flux, ...withPrompt('a burnt map') },
-    faults: [{ provider: 'fal', kind: 'artifact_expired', times: null, match: { prompt: 'a burnt map' } }],
-  },
-  { name: 'worker-killed', body: { ...runway, ...withPrompt('a storm') }, meanwhile: killWorkerWhenPolling },
-];
-
-const attemptsEnded = ({ attempts }: Resource): boolean =>
-  attempts.every(({ status }) => !['planned', 'submitting', 'submitted'].includes(status));
-
-const record = async (system: TestStack, shape: Shape): Promise<void> => {
-  for (const fault of shape.faults ?? []) await system.fault(fault);
-  const { id } = await system.submit(shape.body);
-  await shape.meanwhile?.(system, id);
+const finish = async (place: Place, { name, ends, attempts }: Shape, id: string): Promise<void> => {
+  const { system, client } = place;
+  const isOut = ({ attempts: rows }: Resource): boolean =>
+    rows.some(({ status }) => ['planned', 'submitting', 'submitted'].includes(status));
   await system.untilEnded(id);
-  await system.until(id, attemptsEnded);
-  const names = await saveHistories(shape.name, await fetchHistories(system.stack.temporalAddress ?? '', id));
-  process.stdout.write(`${names.join(' ')}\n`);
+  const resource = await system.until(id, (row) => !isOut(row));
+  await untilClosed(place, id);
+  const went = JSON.stringify([resource.status, statusesOf(resource)]);
+  if (went !== JSON.stringify([ends, attempts])) throw new Error(`${name} went another way: ${went}`);
+  keep(name, await fetchGeneration(client, id));
 };
 
-const run = async (): Promise<void> => {
-  const system = await startTestStack();
+const go = async (place: Place, shape: Shape, submitted: { id: string; prompt: string }): Promise<void> => {
+  const other = await shape.meanwhile?.({ ...place, ...submitted });
+  await finish(place, shape, other ?? submitted.id);
+};
+
+/** Says how far it came. */
+const giveUp = async ({ system }: Place, { name }: Shape, id: string): Promise<never> => {
+  await pause(patienceMs, undefined, { ref: false });
+  const resource = await system.read(id);
+  throw new Error(`${name} is not over: ${JSON.stringify([resource.status, resource.phase, statusesOf(resource)])}`);
+};
+
+const record = async (place: Place, shape: Shape): Promise<void> => {
+  if (!isWanted(shape.name)) return;
+  const submitted = await submit(place, shape);
+  await Promise.race([go(place, shape, submitted), giveUp(place, shape, submitted.id)]);
+};
+
+const recordAll = async (place: Place, shapes: readonly Shape[]): Promise<void> => {
+  const waiting = [...shapes];
+  const problems: string[] = [];
+  const recordNext = async (): Promise<void> => {
+    for (let shape = waiting.shift(); shape; shape = waiting.shift())
+      await record(place, shape).catch((error: unknown) => problems.push((error as Error).message));
+  };
+  await Promise.all(Array.from({ length: atOnce }, recordNext));
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+};
+
+/** The schedules start their workflows under ids of their own: the latest that has ended. */
+const recordListed = async ({ client }: Place, name: string, query: string): Promise<void> => {
+  if (!isWanted(name)) return;
+  const ended = `${query} AND ExecutionStatus = "Completed"`;
+  const histories = await eventually(async () => {
+    const found = await fetchListed(client, ended);
+    return found.size > 0 && found;
+  });
+  keep(name, new Map([...histories].slice(-1)));
+};
+
+const withStack = async (options: TestStackOptions, work: (place: Place) => Promise<void>): Promise<void> => {
+  const system = await startTestStack(options);
+  const connection = await Connection.connect({ address: system.stack.temporalAddress ?? '' });
   try {
-    await system.settings({ latencyScale: 0.05 });
-    for (const shape of shapes) await record(system, shape);
+    await system.settings({ latencyScale: 0.05, limits: { runway: { concurrent: null } } });
+    await work({ system, client: new Client({ connection }) });
   } finally {
+    await connection.close();
     await system.stop();
   }
 };
 
+const recordMost = (): Promise<void> =>
+  withStack({}, async (place) => {
+    await recordAll(place, undisturbed);
+    await place.system.call('/v1/providers/runway/test', { method: 'POST', body: {} });
+    await recordListed(place, 'probe', 'WorkflowType = "probe"');
+    await recordListed(place, 'reconcile', `WorkflowId STARTS_WITH "${schedules.reconcile}-workflow"`);
+    await place.client.schedule.getHandle(schedules.orphans).trigger();
+    await recordListed(place, 'orphans', `WorkflowId STARTS_WITH "${schedules.orphans}"`);
+    await record(place, workerKilled);
+  });
+
+const settings =
+  'polling: { scale: 0.5 }\nambiguity: { holdHours: 0.0005 }\nsubmit: { timeoutMs: 1500 }\nretry: { initialSeconds: 0.1 }\n';
+
+/** Providers reach the API as from outside; a worker in this process takes the files of `media.example.com` from here. */
+const recordAnnounced = async (): Promise<void> => {
+  const port = await choosePort(null, new Set());
+  const environment = { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` };
+  const files = await startRecordingServer((response) => void response.end(mediaBytes['image/png']));
+  await withStack({ settings, environment, pieces: ['postgres', 'temporal', 'emulator', 'api'] }, async (place) => {
+    const unbegun = isWanted(canceledUnbegun.name) ? await submit(place, canceledUnbegun) : null;
+    if (unbegun) await canceledUnbegun.meanwhile?.({ ...place, ...unbegun });
+    const worker = await startOwnWorker(place.system, ({ download }) => ({
+      download: (url, how) =>
+        url.startsWith('https://media.example.com/')
+          ? download(`${files.url}/a.png`, { ...how, allowedOrigin: files.url })
+          : download(url, how),
+    }));
+    try {
+      if (unbegun) await finish(place, canceledUnbegun, unbegun.id);
+      await recordAll(place, announced);
+      await place.system.settings({ latencyScale: 2 });
+      await record(place, hintedPolling);
+    } finally {
+      await worker.stop();
+    }
+  });
+  await files.close();
+};
+
+const run = async (): Promise<void> => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  await recordMost();
+  await recordAnnounced();
+  await replaceFiles();
+};
+
 // tsx test/replay/record-shapes.ts: records all shapes anew, after the old ones have been proven to replay
-void run().then(() => process.exit(0));
+run().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
+    process.exit(1);
+  },
+);

@@ -10,6 +10,7 @@ import { startStack, type Stack, type StackPiece } from '../../src/embedded/stac
 export type Resource = {
   id: string;
   status: string;
+  rerunOf: string | null;
   phase: string | null;
   provider: string | null;
   model: string | null;
@@ -21,6 +22,7 @@ export type Resource = {
     number: number;
     provider: string;
     model: string;
+    credential: string | null;
     status: string;
     operation: string | null;
     costUsd: string | null;
@@ -30,7 +32,18 @@ export type Resource = {
   artifacts: { index: number; contentType: string; bytes: number; sha256: string; url: string }[];
 };
 
-export type LedgerRow = { provider: string; operation: string; model: string; costUsd: string; state: string };
+export type LedgerRow = {
+  provider: string;
+  operation: string;
+  model: string;
+  /** SHA-256 of the prompt. */
+  promptHash: string;
+  costUsd: string;
+  state: string;
+};
+
+/** A webhook that the emulator sent, or did not. */
+export type DeliveryRow = { provider: string; operation: string; status: number | null; fault: string | null };
 
 export type TestStack = {
   stack: Stack;
@@ -47,11 +60,15 @@ export type TestStack = {
   until(id: string, wanted: (resource: Resource) => boolean): Promise<Resource>;
   untilEnded(id: string): Promise<Resource>;
   fault(fault: Record<string, unknown>): Promise<void>;
+  /** From now on nothing goes wrong by order. */
+  clearFaults(): Promise<void>;
   settings(settings: Record<string, unknown>): Promise<void>;
   /** Paid submits the emulator accepted. */
   ledger(): Promise<LedgerRow[]>;
+  /** Every webhook the emulator sent. */
+  deliveries(): Promise<DeliveryRow[]>;
   /** Every request the emulator saw. */
-  requests(): Promise<{ provider: string; kind: string }[]>;
+  requests(): Promise<{ provider: string; kind: string; operation: string | null }[]>;
   kill(name: string): void;
   stop(): Promise<void>;
 };
@@ -148,9 +165,13 @@ const drive = (stack: Stack, home: string, temporary: boolean): Omit<TestStack, 
     until,
     untilEnded: (id) => until(id, isTerminal),
     fault: async (fault) => void (await control('faults', 'POST', fault)),
+    clearFaults: async () => void (await control('faults', 'DELETE')),
     settings: async (settings) => void (await control('settings', 'POST', settings)),
     ledger: async () => ((await control('ledger', 'GET')) as { data: LedgerRow[] }).data,
-    requests: async () => ((await control('requests', 'GET')) as { data: { provider: string; kind: string }[] }).data,
+    deliveries: async () => ((await control('webhooks', 'GET')) as { data: DeliveryRow[] }).data,
+    requests: async () =>
+      ((await control('requests', 'GET')) as { data: { provider: string; kind: string; operation: string | null }[] })
+        .data,
     kill: (name) => void process.kill(stack.pids()[name] ?? Number.NaN, 'SIGKILL'),
     stop: async () => {
       await stack.stop();
