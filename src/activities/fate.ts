@@ -121,7 +121,16 @@ export const settleFate = async (
       counts: false,
       epoch: subject.epoch,
     });
-  else await recordSubmitted(database, key, { operation: found, providerRequestId: null });
+  else await adopt(dependencies, subject, found);
+};
+
+/** A person may have given this operation to another attempt: this one then has nothing to wait for. */
+const adopt = async ({ database }: Dependencies, subject: AttemptRow, operation: Operation): Promise<void> => {
+  const { generationId, number, epoch } = subject;
+  const owner = await recordSubmitted(database, subject, { operation, providerRequestId: null });
+  if (owner.generationId === generationId && owner.number === number) return;
+  const message = `its work belongs to attempt ${owner.number} of ${owner.generationId}`;
+  await recordEnding(database, { generationId, number }, lost(epoch, message));
 };
 
 /** A lost answer that turned up after all: its provider has told something since. Returns whether it was about this. */

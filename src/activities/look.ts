@@ -189,8 +189,8 @@ const failedLook = async (
   dependencies.logger.warn({ attempt: traceOf(key), code: error.code, looks }, error.message);
   const code = lastWord(work, error, looks);
   if (code !== null) {
-    const message = code === error.code ? error.message : `${work.provider.id} does not know this operation any more`;
-    const ending = { status: 'failed', code, message, costUsd: null, from: ['submitted'] } as const;
+    const told = { code, message: error.message, costUsd: null };
+    const ending = { status: 'failed', ...told, from: ['submitted'] } as const;
     await persist(dependencies, () => recordEnding(dependencies.database, key, ending));
     return stepOf(await readAttempt(dependencies.database, key));
   }

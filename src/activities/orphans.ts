@@ -42,23 +42,30 @@ const groupByModel = (sent: readonly (AttemptKey & { model: string })[]): Map<st
   return groups;
 };
 
-/** What runs at a provider under a mark of ours and stands in no row gets one: it is watched, stopped and booked. */
-const adoptStrays = async (dependencies: Dependencies, line: Line): Promise<number> => {
-  const { database, models, logger, clock } = dependencies;
+/** Of one model, since then, of what was sent with one key. */
+type List = { line: Line; model: Model; keys: readonly AttemptKey[]; since: Date };
+
+const listsOf = async ({ database, models, clock }: Dependencies, line: Line): Promise<List[]> => {
   const since = new Date(clock().getTime() - windowMs);
   const place = { provider: line.provider.id, credential: line.credential.alias };
-  let adopted = 0;
-  for (const [id, keys] of groupByModel(await listSent(database, { ...place, since }))) {
+  const groups = groupByModel(await listSent(database, { ...place, since }));
+  return [...groups].flatMap(([id, keys]) => {
     const model = models.find((known) => known.id === id);
-    if (!model) continue;
-    for (const { key, operation } of await listStrays(dependencies, line, { model, keys, since })) {
-      const owner = await recordSubmitted(database, key, { operation, providerRequestId: null });
-      logger.warn({ attempt: traceOf(key), owner: owner.number }, 'work was found that nobody knew of');
-      await recordRepair(database, key.generationId, 'orphan');
-      adopted += 1;
-    }
+    // a result that came with the answer has no operation on its row: it would be taken for somebody else's
+    return model && model.synchronous !== true ? [{ line, model, keys, since }] : [];
+  });
+};
+
+/** What runs at a provider under a mark of ours and stands in no row gets one: it is watched, stopped and booked. */
+const adoptStrays = async (dependencies: Dependencies, { line, ...list }: List): Promise<number> => {
+  const { database, logger } = dependencies;
+  const strays = await listStrays(dependencies, line, list);
+  for (const { key, operation } of strays) {
+    const owner = await recordSubmitted(database, key, { operation, providerRequestId: null });
+    logger.warn({ attempt: traceOf(key), owner: owner.number }, 'work was found that nobody knew of');
+    await recordRepair(database, key.generationId, 'orphan');
   }
-  return adopted;
+  return strays.length;
 };
 
 /** Asks the providers that can list for work of ours that we do not know of. Returns how much there was. */
@@ -67,16 +74,15 @@ export const reconcileOrphans = (dependencies: Dependencies): Promise<{ adopted:
 
 const adoptAll = async (dependencies: Dependencies): Promise<{ adopted: number; failed: number }> => {
   const done = { adopted: 0, failed: 0 };
-  for (const line of linesOf(dependencies)) {
+  const lists = await Promise.all(linesOf(dependencies).map((line) => listsOf(dependencies, line)));
+  for (const list of lists.flat()) {
     try {
-      done.adopted += await adoptStrays(dependencies, line);
+      done.adopted += await adoptStrays(dependencies, list);
     } catch (error) {
       done.failed += 1;
-      const { message } = error as Error;
-      dependencies.logger.warn(
-        { provider: line.provider.id, credential: line.credential.alias, message },
-        'cannot list',
-      );
+      const { provider, credential } = list.line;
+      const told = { provider: provider.id, credential: credential.alias, model: list.model.id };
+      dependencies.logger.warn({ ...told, message: (error as Error).message }, 'cannot list');
     }
   }
   return done;

@@ -237,14 +237,7 @@ const accepted = async (
   if (outcome.state === 'succeeded') {
     const { epoch } = take.attempt;
     const outputs = await persist(dependencies, () => keepOutputs(dependencies, { ...key, epoch }, outcome.outputs));
-    const costUsd = costOf(model, take.generation.request.input, outcome);
-    const result = {
-      outputs,
-      usage: outcome.usage,
-      costUsd,
-      providerRequestId: requestId,
-      warnings: warningsOf(model, take.generation.request.input, outcome),
-    };
+    const result = { ...describeResult(model, take, outcome), outputs, providerRequestId: requestId };
     const recorded = await persist(dependencies, () => recordAnswer(database, { ...key, epoch }, result));
     dependencies.reached('recorded');
     return isOurs(sending, recorded) ? storeAtOnce(dependencies, key) : late(dependencies, sending, recorded);
@@ -261,6 +254,13 @@ const accepted = async (
   const delayMs = pollDelayMs({ ...state, random: random() });
   return { state: 'pending', pollAfterMs: delayMs < shortestTimerMs ? 0 : delayMs };
 };
+
+const describeResult = (model: Model, { generation }: Taken, outcome: Extract<Outcome, { state: 'succeeded' }>) => ({
+  usage: outcome.usage,
+  costUsd: costOf(model, generation.request.input, outcome),
+  warnings: warningsOf(model, generation.request.input, outcome),
+  ...(outcome.operation && { operation: outcome.operation }),
+});
 
 const isOurs = ({ key }: Sending, recorded: AttemptRow): boolean =>
   recorded.generationId === key.generationId && recorded.number === key.number && recorded.supersededBy === null;

@@ -28,7 +28,15 @@ export type Outcome =
       /** The provider's own wish for the next look. */
       retryAfterMs?: number;
     }
-  | { state: 'succeeded'; outputs: Output[]; usage: Usage; warnings: string[]; chargedUsd?: Money }
+  | {
+      state: 'succeeded';
+      outputs: Output[];
+      usage: Usage;
+      warnings: string[];
+      chargedUsd?: Money;
+      /** Where the result came with the answer and can be looked at all the same. */
+      operation?: Operation;
+    }
   /** Terminal at the provider. `chargedUsd` is absent where the provider does not tell. */
   | { state: 'failed'; code: FailureCode; message: string; chargedUsd?: Money }
   /** Cancelled at the provider, by us or by somebody at its dashboard. */

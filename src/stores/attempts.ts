@@ -186,9 +186,16 @@ export type Result = {
   costUsd: Money | null;
   providerRequestId: string | null;
   warnings: string[];
+  /** Where the result came with the answer and can be looked at all the same. */
+  operation?: { id: string };
 };
 
-const succeeded = ({ outputs, usage, costUsd, providerRequestId }: Result, attempt: AttemptRow, now: Date) => ({
+const succeeded = (result: Result, attempt: AttemptRow, now: Date) => ({
+  ...completed(result, attempt, now),
+  ...(result.operation && { operationId: result.operation.id, operation: result.operation }),
+});
+
+const completed = ({ outputs, usage, costUsd, providerRequestId }: Result, attempt: AttemptRow, now: Date) => ({
   status: 'succeeded',
   errorCode: null,
   errorMessage: null,
@@ -239,6 +246,8 @@ export const recordAnswer = (
     const attempt = await readAttempt(transaction, key);
     // written before: only its acknowledgement was lost
     if (attempt.status === 'succeeded' && attempt.epoch === key.epoch) return attempt;
+    const owner = result.operation && (await findOwner(transaction, attempt, result.operation.id));
+    if (owner) return owner;
     if (awaitsAnswer(attempt)) return recordResult(transaction, generation, { attempt, result });
     const patch = succeeded(result, attempt, generation.now);
     return createLate(transaction, generation, { original: attempt, patch });

@@ -115,14 +115,14 @@ describe('a send that nobody recorded', () => {
     expect((await bench.attemptOf(key)).status).toBe('submitted');
   });
 
-  test('belongs to whoever has the operation already', async () => {
+  test('is ambiguous where its operation has an owner already, who keeps it', async () => {
     const owner = await bench.submitted();
     const { operationId } = await bench.attemptOf(owner);
     const key = await bench.sent(2 * minuteMs);
     doors.find = () => Promise.resolve({ id: operationId ?? '' });
     await settle(key);
     expect(await bench.attemptOf(owner)).toMatchObject({ status: 'submitted', operationId });
-    expect(await bench.attemptOf(key)).toMatchObject({ status: 'submitting', operationId: null });
+    expect(await bench.attemptOf(key)).toMatchObject({ status: 'ambiguous', operationId: null });
   });
 });
 

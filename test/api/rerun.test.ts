@@ -171,19 +171,6 @@ describe('a submit that nobody knows the fate of', () => {
   });
 });
 
-describe('from the failed step', () => {
-  test('takes over what was paid for, from the start leaves it where it is', async () => {
-    const work = paid('failed', { errorCode: 'provider_result_lost', costUsd: '0.05' });
-    const id = await make({ attempts: [work] });
-    expect((await rerun(id)).body).toMatchObject({
-      attempts: [{ number: 1, status: 'submitted', operation: work['operationId'] }],
-    });
-    const other = await make({ attempts: [paid('submitted')] });
-    expect((await rerun(other, { from: 'start' })).body.attempts).toEqual([]);
-    expect((await attemptsOf(other))[0]).toMatchObject({ status: 'submitted' });
-  });
-});
-
 describe('overrides', () => {
   test('of what is beside the work keep what was paid for it', async () => {
     const id = await make({ attempts: [paid('submitted')] });
@@ -367,11 +354,6 @@ describe('Idempotency-Key', () => {
     await endGeneration(api.database, id, 'failed');
     expect((await rerun(id, {}, key)).status).toBe(202);
   });
-
-  test('that cannot be one is refused', async () => {
-    const id = await make();
-    await refuses(() => rerun(id, {}, withIdempotency('two words')), { status: 400, code: 'caller_malformed' });
-  });
 });
 
 describe('several at once', () => {
@@ -466,10 +448,5 @@ describe('several at once', () => {
   ])('are refused with %s', async (_what, body, pointer) => {
     const answer = await api.call('POST /v1/generations/rerun', body);
     expect(answer).toMatchObject({ status: 422, body: { code: 'caller_invalid_request', errors: [{ pointer }] } });
-  });
-
-  test('need the right to submit', async () => {
-    const headers = withKey(await api.addKey({ scopes: ['read'] }));
-    expect(await api.call('POST /v1/generations/rerun', {}, headers)).toMatchObject({ status: 403 });
   });
 });

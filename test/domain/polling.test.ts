@@ -96,3 +96,24 @@ test('spreads looks by a tenth either side', () => {
   expect(pollDelayMs({ ...start, random: 0 })).toBe(54_000);
   expect(pollDelayMs({ ...start, random: 1 })).toBe(66_000);
 });
+
+describe('where the provider tells the end by itself', () => {
+  const announced = { ...start, announced: true };
+
+  test.each([10_000, 60_000, tenMinutesMs])('looks are a safety net: %d ms of work takes few of them', (typicalMs) => {
+    expect(countLooks(typicalMs, { announced: true, typicalMs })).toBeLessThanOrEqual(typicalMs / 60_000 + 1);
+  });
+
+  test('looks at least once a minute, also when it drags on', () => {
+    for (const elapsedMs of [0, tenMinutesMs - 1, tenMinutesMs, 10 * tenMinutesMs])
+      expect(pollDelayMs({ ...announced, elapsedMs, random: 1 })).toBeLessThanOrEqual(66_000);
+  });
+
+  test('never looks sooner than it would without', () => {
+    fc.assert(
+      fc.property(states, (state) => {
+        expect(pollDelayMs({ ...state, announced: true })).toBeGreaterThanOrEqual(pollDelayMs(state));
+      }),
+    );
+  });
+});

@@ -1,14 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
+import { Client as PostgresClient } from 'pg';
 import type { Dependencies } from '../../src/activities/dependencies';
 import { writeCallbackToken } from '../../src/api/callback-token';
 import type { Credential } from '../../src/providers/provider';
 import { startOwnWorker } from '../support/own-worker';
-import { eventually, startTestStack, type LedgerRow, type Resource, type TestStack } from '../support/stack';
+import { eventually, findFreePort, startTestStack, type Resource, type TestStack } from '../support/stack';
 
 const secret = 'a secret of at least sixteen characters';
 
@@ -53,16 +53,8 @@ const looksOften = ({ settings: slow }: Dependencies): Partial<Dependencies> => 
   settings: { ...slow, pollScale: 0.05 },
 });
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-
 beforeAll(async () => {
-  const port = await freePort();
+  const port = await findFreePort();
   system = await startTestStack({
     settings,
     pieces: ['postgres', 'temporal', 'emulator', 'api'],
@@ -83,11 +75,6 @@ const fal = (prompt: string, more: object = {}) => ({
 
 const interaction = (prompt: string) => fal(prompt, { model: 'google/gemini-omni-1.1-flash' });
 
-const paidFor = async (prompt: string): Promise<LedgerRow[]> => {
-  const promptHash = createHash('sha256').update(prompt).digest('hex');
-  return (await system.ledger()).filter((row) => row.promptHash === promptHash);
-};
-
 const looksAt = async (operation: string | null | undefined): Promise<number> =>
   (await system.requests()).filter((seen) => seen.kind === 'poll' && seen.operation === operation).length;
 
@@ -96,7 +83,7 @@ const endsWithOneSubmit = async (id: string, prompt: string): Promise<Resource> 
   expect(resource).toMatchObject({ status: 'succeeded', error: null, attempts: [{ number: 1, status: 'succeeded' }] });
   expect(resource.attempts).toHaveLength(1);
   expect(resource.artifacts).toHaveLength(1);
-  expect(await paidFor(prompt)).toMatchObject([{ operation: resource.attempts[0]?.operation }]);
+  expect(await system.paidFor(prompt)).toMatchObject([{ operation: resource.attempts[0]?.operation }]);
   return resource;
 };
 
@@ -155,7 +142,7 @@ describe('a provider that calls back', () => {
     expect(await system.read(id)).toMatchObject({ status: 'running', attempts: [{ status: 'submitted', operation }] });
     await system.call(`/v1/generations/${id}/cancel`, { method: 'POST' });
     expect(await system.untilEnded(id)).toMatchObject({ status: 'canceled' });
-    await eventually(async () => (await paidFor(prompt))[0]?.state === 'canceled');
+    await eventually(async () => (await system.paidFor(prompt))[0]?.state === 'canceled');
   });
 
   // Promise 2: "Never silently paid twice. …"
@@ -172,7 +159,7 @@ describe('a provider that calls back', () => {
     await system.fault({ provider: 'fal', operation: 'webhook', kind: 'webhook_forged', match: { prompt } });
     const { id } = await system.submit(fal(prompt));
     await endsWithOneSubmit(id, prompt);
-  });
+  }, 20_000);
 });
 
 // Promise 3: "Resume, never restart. After an outage of any length, polling goes on with the operation we have; re-run
@@ -233,18 +220,43 @@ test('a lost submit is found again in fal’s list of requests, with the key of 
   await endsWithOneSubmit(id, prompt);
 });
 
+// Promise 6: "`succeeded` means the bytes are in our storage, hash verified, still there after the provider's link died."
+test('succeeded means the bytes are in our storage, hash verified, still there after the provider’s link died', async () => {
+  await startWorker(looksOften);
+  const prompt = 'a letter that is kept';
+  const { id } = await system.submit({ medium: 'image', model: 'fal/flux/dev', input: { prompt } });
+  const { status, artifacts } = await system.untilEnded(id);
+  expect(status).toBe('succeeded');
+  const database = new PostgresClient({ connectionString: system.stack.databaseUrl ?? '' });
+  await database.connect();
+  const { rows } = await database.query<{ outputs: { url: string }[] }>(
+    'SELECT outputs FROM attempts WHERE generation_id = $1',
+    [id],
+  );
+  await database.end();
+  const link = rows[0]?.outputs[0]?.url ?? '';
+  await system.fault({ provider: 'fal', kind: 'artifact_expired', times: null, match: { prompt } });
+  expect((await fetch(link)).ok).toBe(false);
+  const response = await system.call(artifacts[0]?.url ?? '');
+  const bytes = Buffer.from(await response.arrayBuffer());
+  expect(bytes.length).toBe(artifacts[0]?.bytes);
+  expect(createHash('sha256').update(bytes).digest('hex')).toBe(artifacts[0]?.sha256);
+});
+
 // Promise 9: "Cancel means cancelled at the provider too, and a late result is still accounted for."
 describe('an answer that comes after its attempt was replaced', () => {
   let frozen: ChildProcess | null = null;
+  let gone: Promise<unknown> = Promise.resolve();
 
   afterEach(async () => {
-    if (frozen === null) return;
-    const ended = new Promise((resolve) => frozen?.once('exit', resolve));
-    frozen.kill('SIGKILL');
-    await ended;
+    frozen?.kill('SIGKILL');
+    await gone;
   });
 
-  /** The worker of this build, which stops dead as soon as it has an answer and `order` is there. */
+  /**
+   * The worker of this build. Where `order` is there it takes one attempt, is told to stop as by a deploy, and stops
+   * dead as soon as it has the answer. (One that was not told would be handed work for as long as its polls stand.)
+   */
   const startFreezing = (order: string): ChildProcess => {
     const folder = path.join(__dirname, '..', '..', 'dist');
     const program = `
@@ -254,7 +266,9 @@ describe('an answer that comes after its attempt was replaced', () => {
       Object.assign(composition, { createWorkerDependencies: (config) => {
         const created = createWorkerDependencies(config);
         created.dependencies.reached = (boundary) => {
-          if (boundary !== 'accepted' || !fs.existsSync(process.env.ORDER)) return;
+          if (!fs.existsSync(process.env.ORDER)) return;
+          if (boundary === 'taken') process.kill(process.pid, 'SIGTERM');
+          if (boundary !== 'accepted') return;
           fs.renameSync(process.env.ORDER, process.env.ORDER + '.obeyed');
           process.kill(process.pid, 'SIGSTOP');
         };
@@ -269,14 +283,13 @@ describe('an answer that comes after its attempt was replaced', () => {
     const prompt = 'a film that came too late';
     const order = path.join(system.home, 'freeze');
     await writeFile(order, '');
-    await system.fault({ provider: 'runway', kind: 'stuck', match: { prompt } });
+    await system.fault({ provider: 'runway', kind: 'stuck', delayMs: 1_000, match: { prompt } });
     await stopWorker();
     frozen = startFreezing(order);
+    gone = new Promise((resolve) => frozen?.once('exit', resolve));
     const { id } = await system.submit(fal(prompt, { model: 'runway/gen4.5', onAmbiguous: 'resubmit' }));
     await eventually(() => Promise.resolve(existsSync(`${order}.obeyed`)));
     await startWorker(looksOften);
-    const debug = setInterval(() => void system.read(id).then((r) => console.log(JSON.stringify([r.status, r.phase, r.attempts]))), 5000);
-    void debug;
     const replaced = await system.until(id, ({ attempts }) => attempts.length === 2);
     expect(replaced.attempts[0]).toMatchObject({ status: 'ambiguous', operation: null });
     expect(Number(replaced.cost.possibleUsd)).toBeGreaterThan(0);
@@ -285,7 +298,7 @@ describe('an answer that comes after its attempt was replaced', () => {
     const [late] = stopped.attempts;
     expect(late?.operation).not.toBeNull();
     const paid = await eventually(async () => {
-      const rows = await paidFor(prompt);
+      const rows = await system.paidFor(prompt);
       return rows.find(({ operation }) => operation === late?.operation)?.state === 'canceled' && rows;
     });
     const resource = await system.untilEnded(id);

@@ -77,12 +77,12 @@ const withoutOrigin = (name: string, value: unknown): unknown => {
   return name === 'stackTrace' ? '' : value;
 };
 
-/** `generation/<id>/attempt/1/watch#2` → `attempt-1-watch-run-2`; others by their first word. */
+/** `generation/<id>/attempt/1/watch#2` → `attempt-1-watch-run-2`; others by their first word, without the time of a schedule. */
 const kindOf = (key: string): string => {
   const [workflowId = '', run] = key.split('#');
   const [root = '', , ...rest] = workflowId.split('/');
   const name = root === 'generation' ? ['generate', ...rest].slice(rest.length > 0 ? 1 : 0).join('-') : root;
-  return `${name.replace(/-workflow-.*$/, '')}${run === undefined ? '' : `-run-${run}`}`;
+  return `${name.replace(/-\d{4}-.*$/, '')}${run === undefined ? '' : `-run-${run}`}`;
 };
 
 /** An event a line: short, and a difference can be read. */

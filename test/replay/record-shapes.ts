@@ -98,9 +98,11 @@ const recordAll = async (place: Place, shapes: readonly Shape[]): Promise<void> 
 /** The schedules start their workflows under ids of their own: the latest that has ended. */
 const recordListed = async ({ client }: Place, name: string, query: string): Promise<void> => {
   if (!isWanted(name)) return;
+  const givenUpAt = Date.now() + patienceMs;
   const ended = `${query} AND ExecutionStatus = "Completed"`;
   const histories = await eventually(async () => {
     const found = await fetchListed(client, ended);
+    if (Date.now() > givenUpAt) throw new Error(`none has ended: ${query}`);
     return found.size > 0 && found;
   });
   keep(name, new Map([...histories].slice(-1)));
@@ -123,7 +125,7 @@ const recordMost = (): Promise<void> =>
     await recordAll(place, undisturbed);
     await place.system.call('/v1/providers/runway/test', { method: 'POST', body: {} });
     await recordListed(place, 'probe', 'WorkflowType = "probe"');
-    await recordListed(place, 'reconcile', `WorkflowId STARTS_WITH "${schedules.reconcile}-workflow"`);
+    await recordListed(place, 'reconcile', `WorkflowId STARTS_WITH "${schedules.reconcile}-"`);
     await place.client.schedule.getHandle(schedules.orphans).trigger();
     await recordListed(place, 'orphans', `WorkflowId STARTS_WITH "${schedules.orphans}"`);
     await record(place, workerKilled);
@@ -135,7 +137,9 @@ const settings =
 /** Providers reach the API as from outside; a worker in this process takes the files of `media.example.com` from here. */
 const recordAnnounced = async (): Promise<void> => {
   const port = await choosePort(null, new Set());
-  const environment = { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` };
+  // the worker outside the stack signs the addresses that the API knows again
+  const secret = { SURESHOT_SECRET: 'a secret of at least sixteen characters' };
+  const environment = { ...secret, PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` };
   const files = await startRecordingServer((response) => void response.end(mediaBytes['image/png']));
   await withStack({ settings, environment, pieces: ['postgres', 'temporal', 'emulator', 'api'] }, async (place) => {
     const unbegun = isWanted(canceledUnbegun.name) ? await submit(place, canceledUnbegun) : null;

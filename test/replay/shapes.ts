@@ -165,8 +165,8 @@ const decide =
 const lost: Shape[] = [
   {
     name: 'found',
-    body: veo,
-    faults: [{ provider: 'fal', kind: 'drop_after_accept' }],
+    body: { medium: 'video', model: 'mock/video' },
+    faults: [{ provider: 'mock', kind: 'drop_after_accept' }],
     ends: 'succeeded',
     attempts: ['succeeded'],
   },

@@ -20,7 +20,7 @@ type Asked = { door: string; subject: unknown; call: Call };
 const closed = (door: string) => (): Promise<never> => Promise.reject(new Error(`nobody expected a ${door}`));
 
 /** What the provider does at each of its doors; the test opens those that it means. */
-export type Doors = {
+type Doors = {
   check: (operation: Operation) => Promise<Outcome>;
   cancel: (operation: Operation) => Promise<Cancellation>;
   find: (sent: Sent) => Promise<Operation | 'absent' | 'unknown'>;

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -65,6 +67,8 @@ export type TestStack = {
   settings(settings: Record<string, unknown>): Promise<void>;
   /** Paid submits the emulator accepted. */
   ledger(): Promise<LedgerRow[]>;
+  /** Of them, those of this prompt. */
+  paidFor(prompt: string): Promise<LedgerRow[]>;
   /** Every webhook the emulator sent. */
   deliveries(): Promise<DeliveryRow[]>;
   /** Every request the emulator saw. */
@@ -83,6 +87,14 @@ export const eventually = async <Answer>(ask: () => Promise<Answer | null | unde
     await pause(50);
   }
 };
+
+export const findFreePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 
 export type TestStackOptions = {
   /** SURESHOT_CONFIG; fast polling and short submits by default. */
@@ -143,6 +155,7 @@ const drive = (stack: Stack, home: string, temporary: boolean): Omit<TestStack, 
       const resource = await read(id);
       return wanted(resource) && resource;
     });
+  const ledger: TestStack['ledger'] = async () => ((await control('ledger', 'GET')) as { data: LedgerRow[] }).data;
   return {
     stack,
     home,
@@ -167,7 +180,11 @@ const drive = (stack: Stack, home: string, temporary: boolean): Omit<TestStack, 
     fault: async (fault) => void (await control('faults', 'POST', fault)),
     clearFaults: async () => void (await control('faults', 'DELETE')),
     settings: async (settings) => void (await control('settings', 'POST', settings)),
-    ledger: async () => ((await control('ledger', 'GET')) as { data: LedgerRow[] }).data,
+    ledger,
+    paidFor: async (prompt) => {
+      const promptHash = createHash('sha256').update(prompt).digest('hex');
+      return (await ledger()).filter((row) => row.promptHash === promptHash);
+    },
     deliveries: async () => ((await control('webhooks', 'GET')) as { data: DeliveryRow[] }).data,
     requests: async () =>
       ((await control('requests', 'GET')) as { data: { provider: string; kind: string; operation: string | null }[] })

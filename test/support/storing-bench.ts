@@ -38,7 +38,7 @@ export const freshly = (...outputs: Output[]): Outcome => ({
   warnings: [],
 });
 
-export type Finish = { request?: Partial<GenerationRequest>; model?: string; sender?: Partial<Sender> };
+type Finish = { request?: Partial<GenerationRequest>; model?: string; sender?: Partial<Sender> };
 
 /** Attempts whose provider is done, and the server their results are fetched from. */
 export const openStoringBench = async () => {

@@ -87,9 +87,10 @@ const failureCodes: Record<string, FailureCode> = {
 
 type Work = z.infer<typeof operationSchema>;
 
-const toSuccess = ({ outputs, usage }: Work): Outcome => {
+const toSuccess = ({ id, outputs, usage }: Work): Outcome => {
   if (!outputs || outputs.length === 0) throw badResponse('succeeded without outputs');
-  return { state: 'succeeded', outputs: outputs.map(toOutput), usage: usage ?? noUsage, warnings: [] };
+  const told = { outputs: outputs.map(toOutput), usage: usage ?? noUsage, warnings: [] };
+  return { state: 'succeeded', ...told, operation: { id } };
 };
 
 const toFailure = ({ error }: Work): Outcome => ({
