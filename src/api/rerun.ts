@@ -24,7 +24,14 @@ const overrides = z
 
 const rerunSchema = strict({ from, overrides });
 
-type Wanted = { tenantId: string; from: RerunFrom; overrides: Overrides; key: string | null; hash: string };
+type Wanted = {
+  tenantId: string;
+  from: RerunFrom;
+  overrides: Overrides;
+  key: string | null;
+  hash: string;
+  delayMs: number;
+};
 
 /** Kept beside the keys of new generations: a caller's key has no blank in it. */
 const keyFor = (request: Request, id: string): string | null => {
@@ -47,7 +54,7 @@ const accept = async (dependencies: ApiDependencies, source: GenerationRow, want
   });
   const rerun = {
     ...{ id, tenantId, request: changed.request, requestHash, idempotencyKey },
-    ...{ rerunOf: source.id, from: wanted.from, sameWork: keepsWork(wanted.overrides) },
+    ...{ rerunOf: source.id, from: wanted.from, sameWork: keepsWork(wanted.overrides), delayMs: wanted.delayMs },
   };
   return keepWithMedia(dependencies, changed.inline, () => createRerun(database, rerun));
 };
@@ -61,7 +68,7 @@ const answerRerun =
     if (!source) throw missingGeneration();
     const body: unknown = request.body ?? {};
     const parsed = parseBody(rerunSchema, body);
-    const wanted = { tenantId, ...parsed, key: keyFor(request, source.id), hash: hashBody(body) };
+    const wanted = { tenantId, ...parsed, key: keyFor(request, source.id), hash: hashBody(body), delayMs: 0 };
     letGoOfBody(request);
     const { id, created } = await accept(dependencies, source, wanted);
     if (created) workflows.start({ id, tenantId, medium: source.medium });
@@ -89,12 +96,12 @@ type Skipped = { id: string; code: string; message: string; retryable: boolean }
 /** What cannot be run again is told, and holds up nothing. */
 const rerunOne = async (
   dependencies: ApiDependencies,
-  { id, tenantId, from: begin }: { id: string; tenantId: string; from: RerunFrom },
+  { id, tenantId, from: begin, delayMs }: { id: string; tenantId: string; from: RerunFrom; delayMs: number },
 ): Promise<{ accepted: string } | { skipped: Skipped }> => {
   const source = await findGeneration(dependencies.database, tenantId, id);
   if (!source) throw missingGeneration();
   try {
-    const wanted = { tenantId, from: begin, overrides: {}, key: null, hash: hashBody({ from: begin }) };
+    const wanted = { tenantId, from: begin, overrides: {}, key: null, hash: hashBody({ from: begin }), delayMs };
     return { accepted: (await accept(dependencies, source, wanted)).id };
   } catch (error) {
     if (!(error instanceof SureshotError)) throw error;
@@ -112,14 +119,14 @@ const answerBulk =
     const data: object[] = [];
     const skipped: Skipped[] = [];
     for (const id of await listRerunnable(database, tenantId, { ...filter, limit })) {
-      const outcome = await rerunOne(dependencies, { id, tenantId, from: how.from });
+      const delayMs = Math.round((data.length * 60_000) / perMinute);
+      const outcome = await rerunOne(dependencies, { id, tenantId, from: how.from, delayMs });
       if ('skipped' in outcome) {
         skipped.push(outcome.skipped);
         continue;
       }
       const row = await findGeneration(database, tenantId, outcome.accepted);
       if (!row) continue;
-      const delayMs = Math.round((data.length * 60_000) / perMinute);
       workflows.start({ id: row.id, tenantId, medium: row.medium, delayMs });
       data.push(toGenerationResource(row, temporalUiUrl));
     }

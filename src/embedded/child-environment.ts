@@ -53,10 +53,9 @@ const emulate = (
     ] as const;
   });
   const account = emulated.includes('cloudflare') ? { CLOUDFLARE_ACCOUNT_ID: 'emulator' } : {};
-  const admin = emulated.includes('fal') ? { FAL_ADMIN_KEY: 'emulator' } : {};
   // A gateway or an administrator's key would lead to the real provider past the base URL.
   const isReal = (name: string): boolean => keyNames.has(name) || /^(OPENAI_GATEWAY_|FAL_ADMIN_KEY)/.test(name);
-  return { ...without(environment, isReal), ...Object.fromEntries(added), ...account, ...admin };
+  return { ...without(environment, isReal), ...Object.fromEntries(added), ...account };
 };
 
 /** The emulator is ten times quicker than life, and so are we with it; unless the user configured anything. */

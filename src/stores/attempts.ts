@@ -232,6 +232,18 @@ export const recordSucceeded = (database: Database, key: AttemptKey, result: Res
     return attempt.status === 'submitted' ? recordResult(transaction, generation, { attempt, result }) : null;
   });
 
+/** Whoever has this very work already: its commit went through unnoticed, or it was found and handed on. */
+const findOwnerOfAnswer = async (
+  transaction: Transaction,
+  attempt: AttemptRow,
+  { result, epoch }: { result: Result; epoch: number },
+): Promise<AttemptRow | null> => {
+  const isSameSend = attempt.epoch === epoch;
+  if (isSameSend && attempt.status === 'succeeded') return attempt;
+  if (isSameSend && attempt.status === 'superseded' && attempt.operation !== null) return attempt;
+  return result.operation ? findOwner(transaction, attempt, result.operation.id) : null;
+};
+
 /**
  * The answer to the submit is the result. Returns the attempt that has it: this one, or a new one, late, where this attempt
  * has gone on to other work. `epoch` is of the send that it answers.
@@ -244,11 +256,11 @@ export const recordAnswer = (
   inTransaction(database, async (transaction) => {
     const generation = await lockGeneration(transaction, key.generationId);
     const attempt = await readAttempt(transaction, key);
-    // written before: only its acknowledgement was lost
-    if (attempt.status === 'succeeded' && attempt.epoch === key.epoch) return attempt;
-    const owner = result.operation && (await findOwner(transaction, attempt, result.operation.id));
+    const owner = await findOwnerOfAnswer(transaction, attempt, { result, epoch: key.epoch });
     if (owner) return owner;
-    if (awaitsAnswer(attempt)) return recordResult(transaction, generation, { attempt, result });
+    // found at the provider meanwhile: this is the result of the same send
+    const isFound = attempt.status === 'submitted' && attempt.epoch === key.epoch;
+    if (isFound || awaitsAnswer(attempt)) return recordResult(transaction, generation, { attempt, result });
     const patch = succeeded(result, attempt, generation.now);
     return createLate(transaction, generation, { original: attempt, patch });
   });
@@ -271,14 +283,16 @@ export const recordEnding = (database: Database, key: AttemptKey, ending: Ending
     const attempt = await readAttempt(transaction, key);
     if (!ending.from.includes(attempt.status as AttemptStatus)) return null;
     if (ending.epoch !== undefined && ending.epoch !== attempt.epoch) return null;
+    // what is known of the cost of work that is looked at again stays known
+    const costUsd = ending.costUsd ?? attempt.costUsd;
     return writeAttempt(transaction, generation, {
       key,
       patch: {
         status: ending.status,
         errorCode: ending.code,
         errorMessage: ending.code === null ? null : storable(ending.message),
-        costUsd: ending.costUsd,
-        possibleCostUsd: ending.costUsd === null ? attempt.estimatedUsd : null,
+        costUsd,
+        possibleCostUsd: costUsd === null ? attempt.estimatedUsd : null,
         endedAt: generation.now,
       },
     });

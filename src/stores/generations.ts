@@ -53,7 +53,7 @@ export type NewGeneration = {
 /** `false`: its idempotency key has one already. */
 export const insertGeneration = async (
   database: Database | Transaction,
-  { rerunOf = null, ...generation }: NewGeneration & { rerunOf?: string | null },
+  { rerunOf = null, delayMs = 0, ...generation }: NewGeneration & { rerunOf?: string | null; delayMs?: number },
 ): Promise<boolean> => {
   const { id, tenantId, request, requestHash, idempotencyKey } = generation;
   const inserted = await database.$executeRaw`
@@ -61,7 +61,7 @@ export const insertGeneration = async (
       (id, tenant_id, medium, request, request_hash, idempotency_key, "user", metadata, tags, warnings, deadline_at, rerun_of)
     VALUES (${id}, ${tenantId}, ${request.medium}, ${JSON.stringify(request)}::jsonb, ${requestHash}, ${idempotencyKey},
       ${request.user}, ${JSON.stringify(request.metadata)}::jsonb, ${request.tags}, '{}',
-      now() + make_interval(secs => ${request.deadlineSeconds}), ${rerunOf})
+      now() + make_interval(secs => ${request.deadlineSeconds + delayMs / 1000}::float8), ${rerunOf})
     ON CONFLICT (tenant_id, idempotency_key) DO NOTHING`;
   return inserted === 1;
 };

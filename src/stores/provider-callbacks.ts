@@ -11,8 +11,15 @@ type Address = AttemptKey & { provider: string };
 /** Nobody needs more than a few; whoever knows an address could send any number. */
 const mostPerAttempt = 20;
 
-const idOf = ({ provider, generationId, number }: Address, body: string): string =>
-  createHash('sha256').update(`${provider}\n${generationId}\n${number}\n${body}`).digest('hex');
+/** The same words under another signature are another message: a forged one must not keep the true one out. */
+const idOf = ({ provider, generationId, number }: Address, { headers, body }: ReceivedCallback): string => {
+  const signed = Object.entries(headers)
+    .filter(([name]) => name.includes('webhook'))
+    .sort();
+  return createHash('sha256')
+    .update([provider, generationId, number, JSON.stringify(signed), body].join('\n'))
+    .digest('hex');
+};
 
 /** Messages about one attempt are written one after the other, so that they can be counted. */
 const lockAttempt = async (transaction: Transaction, { provider, generationId, number }: Address): Promise<boolean> => {
@@ -34,7 +41,7 @@ export const recordCallback = (
   inTransaction(database, async (transaction) => {
     if (!(await lockAttempt(transaction, address))) return 'unknown';
     const { provider, generationId, number } = address;
-    const id = idOf(address, body);
+    const id = idOf(address, { headers, body });
     const present = await transaction.providerCallback.findMany({
       where: { generationId, number },
       select: { id: true },

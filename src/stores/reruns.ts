@@ -20,6 +20,8 @@ export type NewRerun = NewGeneration & {
   /** The generation that is run again. */
   rerunOf: string;
   from: RerunFrom;
+  /** Begins this much later: its deadline too. */
+  delayMs: number;
   /** The request asks for the same work as before: what was paid for it can be taken over. */
   sameWork: boolean;
 };

@@ -31,7 +31,7 @@ const runAttempt = async ({ generationId }: GenerateInput, plan: Planned): Promi
       args: [{ generationId, number: plan.number, provider: plan.provider, model: plan.model }],
       staticSummary: `${plan.model} · attempt ${plan.number}`,
       // a cancelled parent publishes at once; the child stays to stop what runs at the provider
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
+      cancellationType: ChildWorkflowCancellationType.TRY_CANCEL,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
     });
     return step.state;

@@ -67,7 +67,7 @@ const isHit = ({ orders }: Tree, boundary: AnyBoundary): boolean =>
   listTakenOrders(orders).some((taken) => taken.boundary === boundary);
 
 /** Boundaries that few generations pass may have to wait for more of those; in vain after this long. */
-const baitMs = 60_000;
+const baitMs = 120_000;
 const baitEveryMs = 2_000;
 
 const countHits = ({ options, tree }: System): number =>

@@ -193,6 +193,20 @@ describe('results', () => {
 });
 
 describe('cancel and deadline', () => {
+  test('a cancel ends a generation at once that waits for a rate limit to pass, and nothing is sent', async () => {
+    await system.fault({ provider: 'runway', operation: 'submit', kind: 'status', status: 429, retryAfter: 600 });
+    const before = (await system.ledger()).length;
+    const { id } = await system.submit({
+      medium: 'video',
+      model: 'runway/gen4.5',
+      input: { prompt: 'a road behind a barrier' },
+    });
+    await system.until(id, ({ attempts }) => attempts[0]?.error?.code === 'provider_rate_limited');
+    await system.call(`/v1/generations/${id}/cancel`, { method: 'POST' });
+    expect(await system.untilEnded(id)).toMatchObject({ status: 'canceled' });
+    expect((await system.ledger()).length).toBe(before);
+  });
+
   test('cancel stops the work at the provider', async () => {
     await system.fault({ provider: 'runway', kind: 'stuck' });
     const { id } = await system.submit({

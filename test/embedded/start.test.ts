@@ -44,7 +44,6 @@ test('starts on a fresh home, is found by its children, and goes on with the sam
   expect(before).toMatchObject({
     TEMPORAL_ADDRESS: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     FAL_API_KEY: 'emulator',
-    FAL_ADMIN_KEY: 'emulator',
     OPENAI_BASE_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/openai\/v1$/),
     CLOUDFLARE_BASE_URL: expect.stringMatching(/\/cloudflare\/client\/v4$/),
     STORAGE_URL: expect.stringContaining('/home/blobs'),

@@ -256,6 +256,16 @@ test.each(['planned', 'submitted', 'succeeded', 'failed', 'canceled', 'rejected'
   },
 );
 
+test('a result whose work was found at the provider meanwhile is booked once', async () => {
+  const key = await beginTaken(database);
+  await recordSubmitted(database, key, acceptance());
+  const late = await recordAnswer(database, { ...key, epoch: 1 }, result());
+  expect(late).toMatchObject({ number: 1, status: 'succeeded' });
+  await plan(database, key.generationId);
+  expect((await recordAnswer(database, { ...key, epoch: 1 }, result())).number).toBe(1);
+  expect(await statusesOf(database, key.generationId)).toEqual(['superseded', 'succeeded']);
+});
+
 test('an answer after all, where the provider had said that it never received it, is not sent for again', async () => {
   const key = await beginTaken(database);
   await recordNotAccepted(database, key, busy);

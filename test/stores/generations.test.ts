@@ -1,5 +1,5 @@
 import { noUsage } from '../../src/domain/generation';
-import { recordEnding, recordSubmitted, recordAnswer } from '../../src/stores/attempts';
+import { recordAnswer, recordEnding, recordSubmitted, recordSucceeded } from '../../src/stores/attempts';
 import { recordArtifacts } from '../../src/stores/artifacts';
 import type { Database } from '../../src/stores/database';
 import {
@@ -114,7 +114,7 @@ test('attempts and artifacts come in order, sizes as numbers', async () => {
   const key = await beginTaken(database);
   const answer = acceptance();
   await recordSubmitted(database, key, answer);
-  await recordAnswer(database, { ...key, epoch: 1 }, result({ warnings: ['no seed'] }));
+  await recordSucceeded(database, key, result({ warnings: ['no seed'] }));
   const artifacts = [1, 0].map((index) => ({ index, key: `k${index}`, contentType: 'a/b', bytes: 3e9, sha256: 'f' }));
   for (let twice = 0; twice < 2; twice += 1)
     await recordArtifacts(database, { generationId: key.generationId, attempt: 1, artifacts });

@@ -39,7 +39,7 @@ const endAs = (id: string, status: 'failed' | 'canceled' | 'expired' | 'succeede
 const rerun = (rerunOf: string, overrides: Partial<NewRerun> = {}) =>
   createRerun(database, {
     ...{ id: `gen_${ulid()}`, tenantId, request: makeRequest(), requestHash: 'hash', idempotencyKey: null },
-    ...{ rerunOf, from: 'failed_step', sameWork: true },
+    ...{ rerunOf, from: 'failed_step', sameWork: true, delayMs: 0 },
     ...overrides,
   });
 
