@@ -78,6 +78,7 @@ test('no history says where it was recorded', () => {
   expect(traces).toEqual([]);
 });
 
+// Deploys do not break runs in flight: recorded histories replay against every build.
 test.each(names)('%s replays with the workflows of this build', async (name) => {
   await Worker.runReplayHistory({ workflowBundle: current }, read(name));
 });
