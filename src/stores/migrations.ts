@@ -74,6 +74,8 @@ const applyMissing = async (client: Client): Promise<string[]> => {
 /** Applies what is missing, each migration in a transaction, and returns their names. Safe to call from every replica. */
 export const applyMigrations = async (databaseUrl: string): Promise<string[]> => {
   const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  // its queries learn of a dying connection by themselves; unheard it would end the process
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [advisoryLock]);
