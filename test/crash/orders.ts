@@ -21,10 +21,10 @@ const workerBoundaryTable: Record<Boundary, true> = {
   settled: true,
 };
 
-export const workerBoundaries = Object.keys(workerBoundaryTable) as Boundary[];
+const workerBoundaries = Object.keys(workerBoundaryTable) as Boundary[];
 
 /** Of a POST: before the row is committed, after it, and after a cancel is committed but not yet told. */
-export const apiBoundaries = ['accepting', 'committed', 'cancel-committed'] as const;
+const apiBoundaries = ['accepting', 'committed', 'cancel-committed'] as const;
 
 export type AnyBoundary = Boundary | (typeof apiBoundaries)[number];
 
