@@ -152,7 +152,9 @@ const startWatch = async (
     await client.workflow.start<typeof watch>('watch', {
       taskQueue: taskQueues.generations,
       workflowId: watchWorkflowId(key.generationId, key.number),
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+      // one that ended before its work was known, or that could not settle it, may be needed again
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
       args: [key],
     });
     return 'started';

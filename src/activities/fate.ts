@@ -133,7 +133,7 @@ const adopt = async ({ database }: Dependencies, subject: AttemptRow, operation:
   await recordEnding(database, { generationId, number }, lost(epoch, message));
 };
 
-/** A lost answer that turned up after all: its provider has told something since. Returns whether it was about this. */
+/** A lost answer that turned up after all: its provider has told something since. Returns whether the work is this one's now. */
 export const recoverAnnounced = async (
   dependencies: Dependencies,
   subject: AttemptRow,
@@ -142,6 +142,6 @@ export const recoverAnnounced = async (
   const asked = await prepareToAsk(dependencies, subject, deadlineMs);
   const operation = asked && (await readCallbacks(dependencies, subject, asked));
   if (!operation) return false;
-  await recordSubmitted(dependencies.database, subject, { operation, providerRequestId: null });
-  return true;
+  const owner = await recordSubmitted(dependencies.database, subject, { operation, providerRequestId: null });
+  return owner.generationId === subject.generationId && owner.number === subject.number;
 };

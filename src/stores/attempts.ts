@@ -70,6 +70,7 @@ export const possession = (from: AttemptRow): Prisma.AttemptUpdateInput => ({
   outputs: from.outputs ?? Prisma.DbNull,
   usage: from.usage ?? Prisma.DbNull,
   costUsd: from.costUsd,
+  possibleCostUsd: from.possibleCostUsd,
   providerRequestId: from.providerRequestId,
   sentAt: from.sentAt,
   sendTimeoutMs: from.sendTimeoutMs,
@@ -83,9 +84,10 @@ export const handOver = async (
   generation: LockedGeneration,
   { from, to }: { from: AttemptRow; to: AttemptKey },
 ): Promise<AttemptRow> => {
+  const released = { operationId: null, costUsd: null, possibleCostUsd: null };
   await writeAttempt(transaction, generation, {
     key: from,
-    patch: { status: 'superseded', supersededBy: to.number, operationId: null, costUsd: null, endedAt: generation.now },
+    patch: { status: 'superseded', supersededBy: to.number, ...released, endedAt: generation.now },
   });
   return writeAttempt(transaction, generation, { key: to, patch: { ...possession(from), takesOver: null } });
 };

@@ -53,12 +53,15 @@ export const listUnwatched = (database: Database, olderThanSeconds: number): Pro
           AND t.status = 'planned'))
     ORDER BY random() LIMIT 200`;
 
-/** Lost answers that nobody has decided about, and about which their provider has told something since. */
+/**
+ * Lost answers that nobody has decided about, and about which their provider has told something since. What was told
+ * more than a day ago was read often enough.
+ */
 export const listAnnounced = (database: Database): Promise<AttemptKey[]> =>
   database.$queryRaw`
     SELECT a.generation_id AS "generationId", a.number FROM attempts a
     WHERE a.status = 'ambiguous' AND a.resolution IS NULL AND EXISTS (SELECT FROM provider_callbacks c
-      WHERE c.generation_id = a.generation_id AND c.number = a.number)
+      WHERE c.generation_id = a.generation_id AND c.number = a.number AND c.received_at > now() - interval '1 day')
     ORDER BY a.started_at DESC LIMIT 200`;
 
 /** Sent since then with this key, and silent for a minute: no answer to any of its sends can come any more. */

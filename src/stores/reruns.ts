@@ -88,7 +88,7 @@ const adopt = async (
   });
   await publish(transaction, generation, { events: [attemptEvent(released)] });
   // work that nobody could look at any more is looked at again; what is known of its cost stays booked
-  const looked = status === 'succeeded' ? {} : { status: 'submitted', endedAt: null };
+  const looked = status === 'succeeded' ? {} : { status: 'submitted', endedAt: null, possibleCostUsd: null };
   const created = await transaction.attempt.create({
     data: {
       ...{ generationId: to.id, number: 1, model, provider, estimatedUsd, priceVersion },

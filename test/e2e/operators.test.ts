@@ -71,6 +71,26 @@ describe('an operator in the Web UI', () => {
     await eventually(async () => (await ledgerRow(attempts[0]?.operation))?.state === 'canceled');
   });
 
+  test('names the operation of a lost answer whose watch has ended: it is watched again, and booked', async () => {
+    await system.fault({ provider: 'runway', operation: 'submit', kind: 'stall_headers' });
+    const before = (await system.ledger()).length;
+    const { id } = await system.submit({
+      medium: 'video',
+      model: 'runway/gen4.5',
+      input: { prompt: 'a river unheard' },
+    });
+    const sent = await eventually(async () => (await system.ledger())[before]);
+    system.kill('worker');
+    for (const suffix of ['', '/attempt/1']) await workflow(id, suffix).terminate('as an operator would');
+    await system.until(id, ({ attempts }) => attempts[0]?.status === 'ambiguous');
+    await workflow(id, '/attempt/1/watch').result();
+    const body = { action: 'adopt', operation: sent.operation };
+    expect((await system.call(`/v1/generations/${id}/resolve`, { method: 'POST', body })).status).toBe(200);
+    const booked = await system.until(id, ({ attempts }) => attempts[0]?.status === 'succeeded');
+    expect(booked).toMatchObject({ status: 'failed', cost: { possibleUsd: '0' } });
+    expect(Number(booked.cost.actualUsd)).toBeGreaterThan(0);
+  });
+
   test('terminates a generation: it is closed with a reason, and nothing runs on at the provider', async () => {
     await system.fault({ provider: 'runway', kind: 'stuck' });
     const { id, attempts } = await polling('a dried-up river');

@@ -312,7 +312,11 @@ describe('a re-run', () => {
 });
 
 describe('Reset in the Web UI', () => {
+  const firstTaskEnded = 4;
+
   const reset = async (id: string): Promise<void> => {
+    // a re-run that owns its work is polling from its acceptance on, before its workflow has had its first task
+    await eventually(async () => (await workflow(id).describe()).historyLength >= firstTaskEnded);
     const { runId } = await workflow(id).describe();
     await client.workflowService.resetWorkflowExecution({
       ...{
@@ -320,7 +324,7 @@ describe('Reset in the Web UI', () => {
         workflowExecution: { workflowId: `generation/${id}`, runId },
         requestId: randomUUID(),
       },
-      ...{ reason: 'as an operator would', workflowTaskFinishEventId: Long.fromNumber(4) },
+      ...{ reason: 'as an operator would', workflowTaskFinishEventId: Long.fromNumber(firstTaskEnded) },
     });
   };
 

@@ -135,6 +135,17 @@ test('a finished result moves with its outputs, cost and end, and is booked once
   expect(owner.endedAt).toEqual(earlier?.endedAt);
 });
 
+test('what finished work may have cost moves with it, once', async () => {
+  const { key } = await beginSubmitted();
+  await recordSucceeded(database, key, result({ costUsd: null }));
+  await plan(database, key.generationId);
+  const rows = await database.attempt.findMany({
+    where: { generationId: key.generationId },
+    orderBy: { number: 'asc' },
+  });
+  expect(rows.map(({ possibleCostUsd }) => possibleCostUsd?.toFixed() ?? null)).toEqual([null, '0.04']);
+});
+
 test('moves ownership along a chain of plans', async () => {
   const { key, operationId } = await beginSubmitted();
   for (const number of [2, 3, 4]) expect(await plan(database, key.generationId)).toEqual(attempt(number));

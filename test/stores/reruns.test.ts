@@ -113,6 +113,15 @@ describe('re-run adopts paid work', () => {
     expect(await sumsOf(key.generationId, id)).toEqual({ cost: '0.03', possible: '0' });
   });
 
+  test('that has its result at a price nobody told: what it may have cost moves too', async () => {
+    const { operationId: _operation, ...key } = await beginSubmitted();
+    await recordSucceeded(database, key, result({ costUsd: null }));
+    await endAs(key.generationId, 'canceled');
+    const { id } = await rerun(key.generationId);
+    expect(await sumsOf(key.generationId)).toEqual({ cost: '0', possible: '0' });
+    expect(await sumsOf(id)).toEqual({ cost: '0', possible: '0.04' });
+  });
+
   test('whose result could not be had: it is looked at again, and what it cost stays booked, once', async () => {
     const { operationId, ...key } = await beginSubmitted();
     await recordEnding(database, key, lostEnding('provider_result_lost', '0.04'));
