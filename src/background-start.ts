@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
+import type { Start } from './domain/generation';
 import type { Temporal } from './temporal';
-
-type Start = { id: string; tenantId: string; medium: string; delayMs?: number };
 
 const againMs = 1_000;
 

@@ -1,15 +1,16 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 import { deriveEncryptionKey, readEncryptionKeys } from './encryption-keys';
-import type { Credential, Gateway } from './providers/provider';
+import { readVariable, splitList, type Environment, type Problems } from './environment';
+import { providerIds, readAccesses, type CredentialSetup } from './provider-access';
+import type { Credential } from './providers/provider';
 import { defaultSettings, readSettingsFile, type Settings } from './settings';
 import type { EncryptionKey } from './stores/vault';
 
-/** The environment as a process found it. Only the mains and tests hand one in; nothing else reads `process.env`. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from './environment';
+export { findMissingSetup, listKeyVariables, providerIds, type CredentialSetup } from './provider-access';
 
 /** Every problem of the configuration at once, one line each. */
 export class ConfigError extends Error {
@@ -21,21 +22,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-/** The names a provider's own SDK reads its key from, after our `P_API_KEYS`, `P_API_KEY`, `P_API_KEY_2` … `_9`. */
-const sdkKeyNames: Readonly<Record<string, readonly string[]>> = {
-  google: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
-  runway: ['RUNWAYML_API_SECRET'],
-  fal: ['FAL_KEY'],
-  openai: [],
-  anthropic: [],
-  groq: [],
-  cloudflare: ['CLOUDFLARE_API_TOKEN'],
-  elevenlabs: [],
-  mock: [],
-};
-
-export const providerIds: readonly string[] = Object.keys(sdkKeyNames);
 
 const url = (...protocols: string[]) =>
   z.string().refine((text) => protocols.includes(URL.canParse(text) ? new URL(text).protocol : ''), {
@@ -84,22 +70,6 @@ const folderOf = (fileUrl: string): string | null => {
   }
 };
 
-type Problems = string[];
-
-/** `NAME`, else the content of the file that `NAME_FILE` names. An empty variable counts as unset. */
-const readVariable = (environment: Environment, name: string, problems: Problems): string | undefined => {
-  const direct = environment[name];
-  if (direct !== undefined && direct !== '') return direct;
-  const file = environment[`${name}_FILE`];
-  if (file === undefined || file === '') return undefined;
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    problems.push(`${name}_FILE names a file that cannot be read: ${file}`);
-    return undefined;
-  }
-};
-
 type Variables = z.output<typeof commonSchema>;
 
 const readCommon = (
@@ -119,102 +89,6 @@ const readCommon = (
   problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
   return null;
 };
-
-const splitKeys = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-
-type Key = { alias: string | null; secret: string };
-
-/** `alias=key`; a key may end with `=` itself, and aliases are shown: only a short plain word before more is one. */
-const parseKey = (text: string): Key => {
-  const named = /^([A-Za-z][\w-]{0,31})=([^=].*)$/.exec(text);
-  return { alias: named?.[1] ?? null, secret: named?.[2] ?? text };
-};
-
-const singleKeyNames = (provider: string): string[] => {
-  const prefix = `${provider.toUpperCase()}_API_KEY`;
-  const numbered = [2, 3, 4, 5, 6, 7, 8, 9].map((number) => `${prefix}_${number}`);
-  return [prefix, ...numbered, ...(sdkKeyNames[provider] ?? [])];
-};
-
-/** Every variable a key of this provider may come from (each also as `NAME_FILE`). */
-export const listKeyVariables = (provider: string): string[] => [
-  `${provider.toUpperCase()}_API_KEYS`,
-  ...singleKeyNames(provider),
-];
-
-const readKeys = (environment: Environment, provider: string, problems: Problems): Key[] => {
-  const listed = splitKeys(readVariable(environment, `${provider.toUpperCase()}_API_KEYS`, problems) ?? '');
-  const found = singleKeyNames(provider).map((name) => readVariable(environment, name, problems));
-  const single = found.filter((secret) => secret !== undefined).map((secret) => ({ alias: null, secret }));
-  const keys: Key[] = [...listed.map(parseKey), ...single];
-  return keys.filter((key, index) => keys.findIndex(({ secret }) => secret === key.secret) === index);
-};
-
-const readBaseUrl = (environment: Environment, provider: string, problems: Problems): string | null => {
-  const name = `${provider.toUpperCase()}_BASE_URL`;
-  const value = readVariable(environment, name, problems);
-  if (value === undefined) return null;
-  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value.replace(/\/$/, '');
-  problems.push(`${name} must be a URL starting with http:// or https://`);
-  return null;
-};
-
-const gatewayPaths: readonly string[] = ['openai'];
-
-/** A service in front of the provider; its own key and model prefix are optional. */
-const readGateway = (environment: Environment, provider: string, problems: Problems): Gateway | null => {
-  if (!gatewayPaths.includes(provider)) return null;
-  const prefix = `${provider.toUpperCase()}_GATEWAY`;
-  const [key, modelPrefix] = ['KEY', 'MODEL_PREFIX'].map((part) =>
-    readVariable(environment, `${prefix}_${part}`, problems),
-  );
-  const address = readVariable(environment, `${prefix}_URL`, problems);
-  if (address === undefined) {
-    if (key !== undefined || modelPrefix !== undefined)
-      problems.push(`${prefix}_URL is not set, but its key or model prefix is`);
-    return null;
-  }
-  if (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))
-    return { url: address.replace(/\/$/, ''), key: key ?? null, modelPrefix: modelPrefix ?? '' };
-  problems.push(`${prefix}_URL must be a URL starting with http:// or https://`);
-  return null;
-};
-
-/** What belongs to every key of the provider. */
-const readSetup = (environment: Environment, provider: string, problems: Problems) => {
-  const gateway = readGateway(environment, provider, problems);
-  const accountId =
-    provider === 'cloudflare' ? readVariable(environment, 'CLOUDFLARE_ACCOUNT_ID', problems) : undefined;
-  const adminKey = provider === 'fal' ? readVariable(environment, 'FAL_ADMIN_KEY', problems) : undefined;
-  return {
-    baseUrl: readBaseUrl(environment, provider, problems),
-    ...(gateway !== null && { gateway }),
-    ...(accountId !== undefined && { accountId }),
-    ...(adminKey !== undefined && { adminKey }),
-  };
-};
-
-const readCredentials = (environment: Environment, problems: Problems): Record<string, Credential[]> =>
-  Object.fromEntries(
-    providerIds.map((provider) => {
-      const setup = readSetup(environment, provider, problems);
-      const keys = readKeys(environment, provider, problems);
-      const credentials = keys.map(({ alias, secret }, index) => ({
-        alias: alias ?? `key-${index + 1}`,
-        secret,
-        ...setup,
-      }));
-      if (provider === 'cloudflare' && keys.length > 0 && setup.accountId === undefined)
-        problems.push('CLOUDFLARE_ACCOUNT_ID is not set, but a Cloudflare key is');
-      const repeated = credentials.find(({ alias }, index) => credentials.findIndex((c) => c.alias === alias) < index);
-      if (repeated) problems.push(`${provider.toUpperCase()}_API_KEYS uses the alias ${repeated.alias} twice`);
-      return [provider, credentials];
-    }),
-  );
 
 const readSettings = (environment: Environment, problems: Problems): { settings: Settings; file: string | null } => {
   const file = environment['SURESHOT_CONFIG'];
@@ -264,6 +138,8 @@ export type ProcessConfig = {
   logLevel: string;
   /** By provider; a provider without a credential is not configured. */
   credentials: Readonly<Record<string, readonly Credential[]>>;
+  /** Of every provider, for keys that do not come from the environment. */
+  setups: Readonly<Record<string, CredentialSetup>>;
   settings: Settings;
   /** Where they came from; followed while the process runs. */
   settingsFile: string | null;
@@ -279,7 +155,7 @@ const requiredVariables = {
 export const readProcessConfig = (environment: Environment): ProcessConfig => {
   const problems: Problems = [];
   const common = readCommon(environment, problems, requiredVariables);
-  const credentials = readCredentials(environment, problems);
+  const { credentials, setups } = readAccesses(environment, problems);
   const { settings, file: settingsFile } = readSettings(environment, problems);
   const temporal = readTemporal(environment, problems);
   if (!common || problems.length > 0) throw new ConfigError(problems);
@@ -295,9 +171,10 @@ export const readProcessConfig = (environment: Environment): ProcessConfig => {
     encryptionKeys: [...readEncryptionKeys(common.SURESHOT_ENCRYPTION_KEYS).keys, deriveEncryptionKey(secret)],
     publicUrl: common.PUBLIC_URL ?? null,
     storagePath: storagePath(common.STORAGE_URL, common.SURESHOT_HOME),
-    corsOrigins: splitKeys(common.CORS_ORIGINS),
+    corsOrigins: splitList(common.CORS_ORIGINS),
     logLevel: common.LOG_LEVEL,
     credentials,
+    setups,
     settings,
     settingsFile,
   };
@@ -335,7 +212,7 @@ const emulatedProviders = (mode: 'auto' | 'on' | 'off', credentials: Record<stri
 export const readStackConfig = (environment: Environment): StackConfig => {
   const problems: Problems = [];
   const common = readCommon(environment, problems);
-  const credentials = readCredentials(environment, problems);
+  const { credentials } = readAccesses(environment, problems);
   readSettings(environment, problems);
   if (!common || problems.length > 0) throw new ConfigError(problems);
   const home = path.resolve(common.SURESHOT_HOME);

@@ -4,9 +4,13 @@ import pino, { type Logger } from 'pino';
 import { monotonicFactory } from 'ulid';
 import type { ApiDependencies } from './api/app';
 import { startInBackground } from './background-start';
-import type { ProcessConfig } from './config';
+import { findMissingSetup, type ProcessConfig } from './config';
+import { followKeyNames, type KeyNames } from './credential-pool';
+import { composeLimits } from './domain/registry';
+import type { Credential } from './providers/provider';
 import { createFileBlobs } from './stores/blobs';
-import { connectDatabase } from './stores/database';
+import { connectDatabase, type Database } from './stores/database';
+import { createVault } from './stores/vault';
 import { followSettings, type Live } from './settings';
 import { connectTemporal } from './temporal';
 
@@ -18,9 +22,6 @@ const { version } = JSON.parse(readFileSync(path.join(__dirname, '..', 'package.
 export const createLogger = (config: Pick<ProcessConfig, 'logLevel'>): Logger =>
   pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
 
-const configuredIn = (credentials: ProcessConfig['credentials']): Set<string> =>
-  new Set(Object.keys(credentials).filter((provider) => (credentials[provider] ?? []).length > 0));
-
 const aliasesIn = (credentials: ProcessConfig['credentials']): ReadonlyMap<string, readonly string[]> =>
   new Map(Object.entries(credentials).map(([provider, keys]) => [provider, keys.map(({ alias }) => alias)]));
 
@@ -31,6 +32,20 @@ export const follow = ({ settings, settingsFile }: ProcessConfig, logger: Logger
       logger.error({ problems }, 'the changed configuration cannot be used: the last good one stays'),
   });
 
+const createKeyStore = (
+  { credentials, setups, encryptionKeys }: ProcessConfig,
+  { database, names }: { database: Database; names: KeyNames },
+): ApiDependencies['keys'] => {
+  const vault = createVault<Credential>(database, encryptionKeys);
+  return {
+    environment: aliasesIn(credentials),
+    keep: (provider, key) => vault.keep(provider, { baseUrl: null, ...setups[provider], ...key }),
+    printOf: (secret) => vault.printOf({ alias: '', secret, baseUrl: null }),
+    findMissing: (provider) => findMissingSetup(provider, setups[provider]),
+    refresh: () => names.refresh(),
+  };
+};
+
 /** What the API runs on, and how to let go of it. No provider and no SDK is among it. */
 export const createApiDependencies = (config: ProcessConfig) => {
   const logger = createLogger(config);
@@ -38,6 +53,8 @@ export const createApiDependencies = (config: ProcessConfig) => {
   const temporal = connectTemporal(config.temporal);
   const background = startInBackground(temporal, logger);
   const live = follow(config, logger);
+  const names = followKeyNames({ database, logger, environment: config.credentials });
+  void names.refresh();
   const ulid = monotonicFactory();
   const dependencies: ApiDependencies = {
     database,
@@ -46,11 +63,20 @@ export const createApiDependencies = (config: ProcessConfig) => {
       return live.models();
     },
     get routing() {
-      const { routing, prices } = live.settings();
-      return { ...routing, unknownPrices: prices.unknown };
+      const { routing, prices, experiments } = live.settings();
+      return { ...routing, experiments, unknownPrices: prices.unknown };
     },
-    configured: configuredIn(config.credentials),
-    aliases: aliasesIn(config.credentials),
+    limitsOf: (provider) => composeLimits(provider, live.models(), live.settings().providers[provider]),
+    get queuedPerTenant() {
+      return live.settings().admission.queuedPerTenant;
+    },
+    get configured() {
+      return names.configured();
+    },
+    get aliases() {
+      return names.aliases();
+    },
+    keys: createKeyStore(config, { database, names }),
     clock: () => new Date(),
     newId: () => `gen_${ulid()}`,
     logger,
@@ -70,6 +96,7 @@ export const createApiDependencies = (config: ProcessConfig) => {
   const close = async (): Promise<void> => {
     background.stop();
     live.close();
+    names.close();
     await Promise.allSettled([database.$disconnect(), temporal.close()]);
   };
   return { dependencies, close };

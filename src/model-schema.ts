@@ -135,10 +135,22 @@ export const customModel = z
     provider: providerOf(row.id),
   }));
 
+const most = z.int().min(1).nullable().exactOptional();
+
+/** Of one key. An absent member leaves the default, `null` is no limit. */
+export const limits = z.strictObject({
+  jobsInFlight: most,
+  requestsPerMinute: most,
+  requestsPerDay: most,
+  tokensPerMinute: most,
+  spendPerMonthUsd: amount.nullable().exactOptional(),
+});
+
 export const modelOverride = z.strictObject({
   enabled: z.boolean().exactOptional(),
   weight: weight.exactOptional(),
   maxTokens: z.int().positive().nullable().exactOptional(),
   price: z.discriminatedUnion('per', [piecewise, tokenwise, unknown]).nullable().exactOptional(),
+  limits: limits.exactOptional(),
   capabilities: capabilities.partial().exactOptional(),
 });

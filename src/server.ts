@@ -12,6 +12,7 @@ runProcess(async () => {
   await applyMigrations(config.databaseUrl);
   const { dependencies, close } = createApiDependencies(config);
   if (config.apiKey !== null) await ensureBootstrapKey(dependencies.database, config.apiKey);
+  await dependencies.keys.refresh();
   const server = createApp(dependencies).listen(config.port, config.host);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { defaultBreaker } from './domain/breaker';
 import { media, strategies } from './domain/generation';
 import { composeRegistry, findRegistryProblems } from './domain/registry';
 import type { Model } from './domain/model';
-import { amount, customModel, modelOverride, name, providers, weight } from './model-schema';
+import { amount, customModel, limits, modelOverride, name, providers, weight } from './model-schema';
+import { rotations } from './domain/turns';
 import { catalogue } from './providers/catalogue';
 
 const retrySchema = z.strictObject({
@@ -15,6 +17,14 @@ const retrySchema = z.strictObject({
   factor: z.number().min(1).default(2),
 });
 
+const breakerSchema = z.strictObject({
+  failures: z.int().min(1).default(defaultBreaker.failures),
+  ratio: z.number().positive().max(1).default(defaultBreaker.ratio),
+  minimumCount: z.int().min(1).default(defaultBreaker.minimumCount),
+  windowSeconds: z.number().positive().default(defaultBreaker.windowSeconds),
+  openSeconds: z.number().positive().default(defaultBreaker.openSeconds),
+});
+
 const providerSchema = z.strictObject({
   enabled: z.boolean().default(true),
   priority: z.int().min(0).default(100),
@@ -22,6 +32,10 @@ const providerSchema = z.strictObject({
   timeoutMs: z.int().min(100).max(3_600_000).exactOptional(),
   retry: retrySchema.exactOptional(),
   store: z.boolean().exactOptional(),
+  limits: limits.extend({ cooldownSeconds: z.number().min(0).exactOptional() }).exactOptional(),
+  breaker: breakerSchema.exactOptional(),
+  rotation: z.enum(rotations).exactOptional(),
+  healthCheck: z.boolean().exactOptional(),
   models: z.record(z.string(), modelOverride).default({}),
 });
 
@@ -41,15 +55,28 @@ const versioningSchema = z.strictObject({
 /** The model of a request that names none, and the one to go on with. */
 const defaultModel = z.strictObject({ model: name, fallback: name.exactOptional() });
 
+/** Variants are told by it: `name`, `name:control`, several with a comma between. */
+const experimentSchema = z.strictObject({
+  name: z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots and dashes'),
+  percent: z.number().min(0).max(100),
+  by: z.enum(['tenant', 'user', 'tag']),
+  medium: z.enum(media),
+  model: name,
+});
+
 const settingsSchema = z.strictObject({
   providers: z.partialRecord(z.enum(providers as [string, ...string[]]), providerSchema).default({}),
   models: z.array(customModel).default([]),
   routing: z
     .strictObject({
       strategy: z.enum(strategies).default('balanced'),
+      waitThresholdSeconds: z.number().min(0).default(20),
       defaults: z.partialRecord(z.enum(media), defaultModel).default({}),
     })
     .prefault({}),
+  experiments: z.array(experimentSchema).default([]),
+  admission: z.strictObject({ queuedPerTenant: z.int().min(1).default(10_000) }).prefault({}),
+  health: z.strictObject({ everySeconds: z.int().min(5).default(60) }).prefault({}),
   prices: z.strictObject({ unknown: z.enum(['block', 'allow']).default('block') }).prefault({}),
   polling: z.strictObject({ scale: z.number().positive().max(10).default(1) }).prefault({}),
   ambiguity: z
@@ -73,7 +100,7 @@ export type Settings = z.output<typeof settingsSchema>;
 export const defaultSettings: Settings = settingsSchema.parse({});
 
 /** Members of the contract that a later version serves: an unheeded limit would be worse than none. */
-const later = /(^|\.)(limits|breaker)$|^(experiments|cache|admission|retention|routing\.waitThresholdSeconds)$/;
+const later = /^(cache|retention)$/;
 
 const tellStranger = (place: string): string => `${place} is not ${later.test(place) ? 'served yet' : 'a setting'}`;
 
@@ -96,6 +123,24 @@ const findDefaultProblems = ({ routing }: Settings, models: readonly Model[]): s
     ),
   );
 
+const findExperimentProblems = ({ experiments }: Settings, models: readonly Model[]): string[] => {
+  const wrong = experiments.flatMap(({ name: own, medium, model: wanted }, index) => [
+    ...(experiments.findIndex((other) => other.name === own) < index
+      ? [`experiments.${index}.name ${own} is there already`]
+      : []),
+    ...(models.some((model) => model.medium === medium && isNamed(model, wanted))
+      ? []
+      : [`experiments.${index}.model ${wanted} is no ${medium} model`]),
+  ]);
+  const overfull = media.flatMap((medium) => {
+    const percents = experiments.filter((experiment) => experiment.medium === medium).map(({ percent }) => percent);
+    // a tenth and two tenths are a little more than three
+    const sum = Number(percents.reduce((total, percent) => total + percent, 0).toFixed(6));
+    return sum > 100 ? [`experiments of the medium ${medium} have ${sum} percent together: at most 100`] : [];
+  });
+  return [...wrong, ...overfull];
+};
+
 /** Whose models keep what they make only when asked to. */
 const storeProviders: readonly string[] = ['openai'];
 
@@ -115,6 +160,7 @@ const parseSettings = (text: string): Parsed => {
     ...findStoreProblems(settings),
     ...findRegistryProblems(catalogue, settings),
     ...findDefaultProblems(settings, models),
+    ...findExperimentProblems(settings, models),
   ];
   return { settings, problems };
 };

@@ -16,8 +16,9 @@ import {
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import type { WorkflowPort } from './activities/dependencies';
 import { SureshotError } from './domain/failure';
+import type { Start } from './domain/generation';
 import type { ProbeResult } from './domain/probe';
-import type { generate, probe, reconcile, watch } from './workflows';
+import type { generate, health, probe, reconcile, watch } from './workflows';
 import {
   attemptWorkflowId,
   generationWorkflowId,
@@ -28,7 +29,6 @@ import {
   taskQueues,
   watchWorkflowId,
   type ProbeInput,
-  type ReconcileInput,
 } from './workflows/messages';
 
 /** A start that is not answered by then is tried again later; the row is committed, nothing is lost. */
@@ -49,21 +49,22 @@ export type Temporal = WorkflowPort & {
   isReachable(): Promise<boolean>;
   /** Waits for the result; throws `system_unavailable` when no worker has one in time. */
   probe(provider: string, credential: string): Promise<ProbeResult>;
-  /** Registers our search attributes, where the server allows it, and the schedules that reconcile. */
-  prepare(settings: { everySeconds: number; orphansEverySeconds: number }): Promise<void>;
+  /** Registers our search attributes, where the server allows it, and the schedules. */
+  prepare(settings: { everySeconds: number; orphansEverySeconds: number; healthEverySeconds: number }): Promise<void>;
   close(): Promise<void>;
 };
 
 type State = { client: Client; searchable: boolean };
 
-/** `delayMs`: begins later, so that many at once come one after the other. */
-type Start = { id: string; tenantId: string; medium: string; delayMs?: number };
+/** Temporal's own scale, 1 first. They order what workers do; who is sent is decided by turns. */
+const priorityKeys = { high: 1, medium: 3, low: 5 } as const;
 
 const keywords = (values: Record<string, string>): SearchAttributePair[] =>
   Object.entries(values).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value }));
 
-const startOnce = async (state: State, { id, tenantId, medium, delayMs }: Start): Promise<void> => {
+const startOnce = async (state: State, generation: Start): Promise<void> => {
   const { client, searchable } = state;
+  const { id, tenantId, weight, medium, priority, delayMs } = generation;
   await client.withDeadline(Date.now() + startTimeoutMs, () =>
     client.workflow.start<typeof generate>('generate', {
       taskQueue: taskQueues.generations,
@@ -73,7 +74,7 @@ const startOnce = async (state: State, { id, tenantId, medium, delayMs }: Start)
       args: [{ generationId: id, searchable }],
       staticSummary: `${medium} · tenant ${tenantId}`,
       ...(delayMs !== undefined && delayMs > 0 && { startDelay: delayMs }),
-      priority: { fairnessKey: tenantId.slice(0, 64) },
+      priority: { priorityKey: priorityKeys[priority], fairnessKey: tenantId.slice(0, 64), fairnessWeight: weight },
       ...(searchable && {
         typedSearchAttributes: keywords({ SureshotTenant: tenantId, SureshotMedium: medium, SureshotStatus: 'queued' }),
       }),
@@ -104,33 +105,39 @@ const registerSearchAttributes = async ({ client }: State, namespace: string): P
   }
 };
 
-type Schedule = { id: string; everySeconds: number; input: ReconcileInput };
+type Schedule = { id: string; everySeconds: number } & (
+  | { workflowType: 'reconcile'; args: Parameters<typeof reconcile> }
+  | { workflowType: 'health'; args: Parameters<typeof health> }
+);
 
-const createSchedule = async ({ client }: State, { id, everySeconds, input }: Schedule): Promise<void> => {
+const createSchedule = async ({ client }: State, { id, everySeconds, workflowType, args }: Schedule): Promise<void> => {
   const spec = { intervals: [{ every: everySeconds * 1000 }] };
   const action = {
     type: 'startWorkflow',
-    workflowType: 'reconcile' satisfies (typeof reconcile)['name'],
+    workflowType,
+    args,
     workflowId: id,
     taskQueue: taskQueues.generations,
     workflowExecutionTimeout: '15 minutes',
   } as const;
   const policies = { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' } as const;
   try {
-    await client.schedule.create({ scheduleId: id, spec, action: { ...action, args: [input] }, policies });
+    await client.schedule.create({ scheduleId: id, spec, action, policies });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    const changed = { spec, action: { ...action, args: [input] }, policies };
+    const changed = { spec, action, policies };
     await client.schedule.getHandle(id).update((previous) => ({ ...previous, ...changed }));
   }
 };
 
 /** What has ended needs no news: the ledger has them. */
-const signalIfOpen = async ({ client }: State, workflowId: string, signal: string): Promise<void> => {
+const signalIfOpen = async ({ client }: State, workflowId: string, signal: string): Promise<'told' | 'gone'> => {
   try {
     await client.workflow.getHandle(workflowId).signal(signal);
+    return 'told';
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
+    return 'gone';
   }
 };
 
@@ -215,9 +222,14 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
           if (!(error instanceof WorkflowNotFoundError)) throw error;
         }
       }),
-    resolve: (generationId) => within(() => signalIfOpen(state, generationWorkflowId(generationId), signals.resolved)),
-    callBack: ({ generationId, number }) =>
-      within(() => signalIfOpen(state, attemptWorkflowId(generationId, number), signals.providerCallback)),
+    resolve: async (generationId) => {
+      await within(() => signalIfOpen(state, generationWorkflowId(generationId), signals.resolved));
+    },
+    callBack: async ({ generationId, number }) => {
+      await within(() => signalIfOpen(state, attemptWorkflowId(generationId, number), signals.providerCallback));
+    },
+    giveTurn: ({ generationId, number }) =>
+      within(() => signalIfOpen(state, attemptWorkflowId(generationId, number), signals.turn)),
     isClosed: (generationId) => within(() => isClosed(state, generationId)),
     watch: (key) => within(() => startWatch(state, key)),
     probe: (provider, credential) => runProbe(state, { provider, credential }),
@@ -228,11 +240,19 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
           () => true,
           () => false,
         ),
-    prepare: async ({ everySeconds, orphansEverySeconds }) => {
+    prepare: async ({ everySeconds, orphansEverySeconds, healthEverySeconds }) => {
       await within(() => registerSearchAttributes(state, namespace));
-      await within(() => createSchedule(state, { id: schedules.reconcile, everySeconds, input: {} }));
-      const orphans = { id: schedules.orphans, everySeconds: orphansEverySeconds, input: { orphans: true } };
-      await within(() => createSchedule(state, orphans));
+      const planned: Schedule[] = [
+        { id: schedules.reconcile, everySeconds, workflowType: 'reconcile', args: [{}] },
+        {
+          id: schedules.orphans,
+          everySeconds: orphansEverySeconds,
+          workflowType: 'reconcile',
+          args: [{ orphans: true }],
+        },
+        { id: schedules.health, everySeconds: healthEverySeconds, workflowType: 'health', args: [] },
+      ];
+      for (const schedule of planned) await within(() => createSchedule(state, schedule));
     },
     close: () => connection.close(),
   };

@@ -2,8 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { ActivitySettings, Dependencies } from './activities/dependencies';
 import { callbackUrl } from './api/callback-token';
 import type { ProcessConfig } from './config';
+import { followCredentials } from './credential-pool';
 import { createLogger, follow, poolSize } from './dependencies';
+import { defaultBreaker } from './domain/breaker';
+import type { Model } from './domain/model';
+import { composeLimits, composeRegistry } from './domain/registry';
 import { createProviders } from './providers';
+import { catalogue } from './providers/catalogue';
 import type { Credential } from './providers/provider';
 import { createTransport } from './providers/transport';
 import type { Settings } from './settings';
@@ -12,8 +17,11 @@ import { connectDatabase } from './stores/database';
 import { createVault } from './stores/vault';
 import { connectTemporal } from './temporal';
 
-export const toActivitySettings = (settings: Settings): ActivitySettings => {
-  const { polling, retry, ambiguity, submit, reconcile, prices, providers } = settings;
+export const toActivitySettings = (
+  settings: Settings,
+  models: readonly Model[] = composeRegistry(catalogue, settings),
+): ActivitySettings => {
+  const { polling, retry, ambiguity, submit, reconcile, prices, providers, routing } = settings;
   return {
     pollScale: polling.scale,
     retryOf: (provider) => providers[provider]?.retry ?? retry,
@@ -27,6 +35,13 @@ export const toActivitySettings = (settings: Settings): ActivitySettings => {
     holdMs: ambiguity.holdHours * 3_600_000,
     store: (provider) => providers[provider]?.store ?? false,
     orphansEverySeconds: reconcile.orphansEverySeconds,
+    limitsOf: (provider) => composeLimits(provider, models, providers[provider]),
+    breakerOf: (provider) => providers[provider]?.breaker ?? defaultBreaker,
+    rotationOf: (provider) => providers[provider]?.rotation ?? 'round_robin',
+    // what every provider is asked is free of charge
+    checksHealthOf: (provider) => providers[provider]?.healthCheck ?? true,
+    experiments: settings.experiments,
+    waitThresholdMs: routing.waitThresholdSeconds * 1000,
   };
 };
 
@@ -38,21 +53,35 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
   const transport = createTransport();
   const live = follow(config, logger);
   const vault = createVault<Credential>(database, config.encryptionKeys);
+  const providers = createProviders(transport);
+  const pool = followCredentials({
+    ...{ database, vault, logger, environment: config.credentials, setups: config.setups },
+    // loading an SDK takes up to seconds: better now than in the middle of a send
+    onFirstKey: (id) =>
+      void providers
+        .find((provider) => provider.id === id)
+        ?.prepare?.()
+        .catch(() => undefined),
+  });
   const dependencies: Dependencies = {
     database,
     blobs: createFileBlobs(config.storagePath),
-    providers: createProviders(transport),
+    providers,
     get models() {
       return live.models();
     },
-    credentials: config.credentials,
+    get credentials() {
+      return pool.credentials();
+    },
     download: transport.download,
     get settings() {
-      return toActivitySettings(live.settings());
+      return toActivitySettings(live.settings(), live.models());
     },
     vault,
     workflows: temporal,
     callbackUrlFor: (provider, key) => callbackUrl(config, { provider, ...key }),
+    lanes: new Map(),
+    views: new Map(),
     reached: () => undefined,
     newSender: randomUUID,
     clock: () => new Date(),
@@ -61,7 +90,8 @@ export const createWorkerDependencies = (config: ProcessConfig) => {
   };
   const close = async (): Promise<void> => {
     live.close();
+    pool.close();
     await Promise.allSettled([database.$disconnect(), temporal.close(), transport.close()]);
   };
-  return { dependencies, vault, temporal, close };
+  return { dependencies, vault, pool, temporal, close };
 };

@@ -1,13 +1,18 @@
 import type { Logger } from 'pino';
 import type { RetryPolicy } from '../domain/backoff';
-import type { Analysis } from '../domain/generation';
+import type { BreakerPolicy } from '../domain/breaker';
+import type { Experiment } from '../domain/experiments';
+import type { Analysis, Start } from '../domain/generation';
+import type { ProviderLimits } from '../domain/limits';
 import type { Model } from '../domain/model';
 import type { Money } from '../domain/money';
-import type { Snapshot } from '../domain/routing';
+import { unmeasured, type Snapshot } from '../domain/routing';
+import type { Given, Key, Rotation } from '../domain/turns';
 import type { Download } from '../providers/download';
 import type { Credential, Provider } from '../providers/provider';
 import type { BlobStore } from '../stores/blobs';
 import type { Database } from '../stores/database';
+import { readPrint, type QueueState } from '../stores/turns';
 
 export type ActivitySettings = {
   /** Multiplies every poll delay. */
@@ -28,6 +33,15 @@ export type ActivitySettings = {
   store(provider: string): boolean;
   /** How often providers are asked for work that nobody here knows of. */
   orphansEverySeconds: number;
+  /** As configured: what was set at run time stands above it. */
+  limitsOf(provider: string): ProviderLimits;
+  breakerOf(provider: string): BreakerPolicy;
+  rotationOf(provider: string): Rotation;
+  /** Whether it is asked now and then how it is. */
+  checksHealthOf(provider: string): boolean;
+  /** Work that would wait longer goes to another candidate that has room. */
+  waitThresholdMs: number;
+  experiments: readonly Experiment[];
 };
 
 /** Keys that work was sent with, kept for as long as that work may need them. */
@@ -59,13 +73,24 @@ export type Boundary =
 
 /** What reconcile needs of the workflow service. */
 export type WorkflowPort = {
-  start(generation: { id: string; tenantId: string; medium: string; delayMs?: number }): Promise<'started' | 'exists'>;
+  start(generation: Start): Promise<'started' | 'exists'>;
   cancel(generationId: string): Promise<void>;
   /** Something was decided or found out about a lost answer it waits for. */
   resolve(generationId: string): Promise<void>;
+  /** It is this attempt's turn to be sent. `gone`: nobody waits there any more. */
+  giveTurn(attempt: { generationId: string; number: number }): Promise<'told' | 'gone'>;
   isClosed(generationId: string): Promise<boolean>;
   watch(attempt: { generationId: string; number: number }): Promise<'started' | 'exists'>;
 };
+
+/** What a process does for one provider: one round at a time, and one more for all who came while it ran. */
+export type Lane = {
+  last: Promise<void>;
+  upcoming: { present: Set<string>; given: Promise<readonly Given[]> } | null;
+};
+
+/** How a provider's keys and queue stood. */
+export type View = { now: Date; keys: readonly Key[]; queue: QueueState | undefined };
 
 export type Dependencies = {
   database: Database;
@@ -80,6 +105,10 @@ export type Dependencies = {
   workflows: WorkflowPort;
   /** Where the provider may announce the end of this attempt's work; `null`: nowhere. */
   callbackUrlFor(provider: string, key: { generationId: string; number: number }): string | null;
+  /** Rounds of turns under way in this process, by provider. */
+  lanes: Map<string, Lane>;
+  /** What this process saw of the queues, and when by its own steady clock. */
+  views: Map<string, { seenAtMs: number; view: Promise<View> }>;
   /** Told at every boundary. Does nothing but in the suite that kills there. */
   reached: (boundary: Boundary) => void;
   /** A name that nobody had before. */
@@ -92,16 +121,21 @@ export type Dependencies = {
 const configuredProviders = (dependencies: Dependencies): ReadonlySet<string> =>
   new Set(dependencies.providers.map(({ id }) => id).filter((id) => (dependencies.credentials[id] ?? []).length > 0));
 
+/** Enough to say who is in the running; figures and capacity come with the choice. */
 export const snapshotFor = (
   dependencies: Dependencies,
-  { id, analysis }: { id: string; analysis: Analysis | null },
+  { id, analysis, tenantId }: { id: string; analysis: Analysis | null; tenantId: string },
 ): Snapshot => ({
+  ...unmeasured,
   models: dependencies.models,
   configured: configuredProviders(dependencies),
   now: dependencies.clock(),
   complexity: analysis?.complexity ?? null,
   unknownPrices: dependencies.settings.unknownPrices,
   seed: id,
+  waitThresholdMs: dependencies.settings.waitThresholdMs,
+  experiments: dependencies.settings.experiments ?? [],
+  tenantId,
 });
 
 const found = <Thing>(thing: Thing | undefined, what: string): Thing => {
@@ -128,6 +162,17 @@ export const findCredential = (
 ): Credential | null => {
   const usable = credentials[provider] ?? [];
   return usable.find(({ alias }) => alias === credential) ?? (credential === null ? (usable[0] ?? null) : null);
+};
+
+/** A key by its name, also one that another worker has already and this one does not have yet. */
+export const openListed = async (
+  dependencies: Dependencies,
+  { provider, credential }: { provider: string; credential: string },
+): Promise<Credential | null> => {
+  const configured = findCredential(dependencies, { provider, credential });
+  if (configured) return configured;
+  const print = await readPrint(dependencies.database, { provider, alias: credential });
+  return print === null ? null : dependencies.vault.open(provider, credential, print);
 };
 
 /**

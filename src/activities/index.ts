@@ -5,7 +5,9 @@ import { storeArtifacts } from './artifacts';
 import { cancelOperation, releaseAttempt } from './cancellation';
 import { chooseCandidates } from './choice';
 import type { Dependencies } from './dependencies';
+import { checkProviders } from './health';
 import { fetchInputs } from './inputs';
+import { giveOnAll } from './rounds';
 import { pollAttempt } from './look';
 import { reconcileOrphans } from './orphans';
 import { planAttempt } from './plan';
@@ -29,6 +31,21 @@ const activities = {
   reconcileGenerations,
   reconcileOrphans,
   probeProvider,
+  checkProviders,
+};
+
+/** Steps after which work may have ended at a provider, or will not be sent. */
+const mayMakeRoom: ReadonlySet<string> = new Set<keyof typeof activities>([
+  'submitAttempt',
+  'pollAttempt',
+  'cancelOperation',
+  'releaseAttempt',
+  'settleGeneration',
+]);
+
+const isUnderway = (result: unknown): boolean => {
+  const { state } = (result ?? {}) as { state?: string };
+  return state === 'waiting' || state === 'pending';
 };
 
 type Bound<Activity> = Activity extends (dependencies: Dependencies, ...input: infer Input) => infer Result
@@ -57,7 +74,10 @@ const bind =
   ) =>
   async (...input: never[]): Promise<unknown> => {
     try {
-      return await activity(dependencies, ...input);
+      const result = await activity(dependencies, ...input);
+      // what has ended makes room for somebody
+      if (mayMakeRoom.has(name) && !isUnderway(result)) void giveOnAll(dependencies, { due: false });
+      return result;
     } catch (error) {
       if (!(error instanceof ApplicationFailure)) {
         dependencies.logger.warn(

@@ -23,6 +23,7 @@ import {
 import { readGeneration, type LockedGeneration } from '../stores/generations';
 import { findModel, findProvider, openCredential, traceOf, type Dependencies } from './dependencies';
 import { persist, withHeartbeat } from './heartbeat';
+import { noteLook } from './send-outcome';
 import { costOf, keepOutputs, warningsOf } from './results';
 import { comeBackLater, stepOf } from './step';
 
@@ -92,9 +93,15 @@ const lookOnce = async (
   if (work.attempt.status !== 'submitted') return stepOf(work.attempt);
   const outcome = await look(dependencies, work);
   if (outcome instanceof ProviderError) return failedLook(dependencies, { ...work, watching }, outcome);
+  await noteGoodLook(dependencies, work);
   if (outcome.state !== 'pending') return concluded(dependencies, work, outcome);
   if (!watching && (await isStopped(dependencies, work, outcome.progress ?? null))) return { state: 'canceled' };
   throw comeBackLater('not_ready', delayFor(dependencies, work, outcome.retryAfterMs ?? null));
+};
+
+/** After some that failed. */
+const noteGoodLook = async (dependencies: Dependencies, { attempt }: Work): Promise<void> => {
+  if (attempt.pollErrors > 0) await noteLook(dependencies, attempt, null);
 };
 
 const isStopped = async (dependencies: Dependencies, work: Work, progress: number | null): Promise<boolean> => {
@@ -148,6 +155,7 @@ const concluded = async (
       costUsd,
       from: ['submitted'],
     });
+    if (outcome.state === 'failed') await noteLook(dependencies, attempt, { code: outcome.code });
   }
   dependencies.reached('concluded');
   dependencies.logger.info({ attempt: traceOf(key), state: outcome.state }, 'the provider is done');
@@ -186,6 +194,7 @@ const failedLook = async (
   const { key } = work;
   const gone = error.code === 'provider_result_lost';
   const looks = await recordFailedLook(dependencies.database, key, { gone });
+  await noteLook(dependencies, work.attempt, error);
   dependencies.logger.warn({ attempt: traceOf(key), code: error.code, looks }, error.message);
   const code = lastWord(work, error, looks);
   if (code !== null) {

@@ -1,6 +1,6 @@
 import type { ProbeResult } from '../domain/probe';
 import { ProviderError } from '../providers/provider';
-import { findCredential, findProvider, type Dependencies } from './dependencies';
+import { findProvider, openListed, type Dependencies } from './dependencies';
 
 const probeTimeoutMs = 15_000;
 
@@ -10,7 +10,7 @@ export const probeProvider = async (
   { provider: id, credential: alias }: { provider: string; credential: string },
 ): Promise<ProbeResult> => {
   const provider = findProvider(dependencies, id);
-  const credential = findCredential(dependencies, { provider: id, credential: alias });
+  const credential = await openListed(dependencies, { provider: id, credential: alias });
   if (!credential) return { latencyMs: 0, model: null, code: 'provider_auth' };
   await provider.prepare?.(); // loading the SDK is not the provider's latency
   const startedAt = performance.now();

@@ -1,6 +1,6 @@
+import { explainAllFailed, type EndedAttempt } from '../domain/attempt-reasons';
 import type { Failure, FailureCode } from '../domain/failure';
 import { isTerminal, type TerminalStatus, type Usage } from '../domain/generation';
-import { cut } from '../domain/text';
 import { isCounted, outputsOf, type AttemptRow } from '../stores/attempts';
 import { letGoOfPlanned } from '../stores/attempt-take';
 import { inTransaction, type Transaction } from '../stores/database';
@@ -13,8 +13,6 @@ const textLimit = 64 * 1024;
 
 export type Settlement = { status: TerminalStatus };
 
-const reasonOf = (attempt: AttemptRow): string => `${attempt.provider}: ${attempt.errorMessage ?? attempt.status}`;
-
 const interruptedFailure: Failure = {
   code: 'system_internal',
   message: 'the workflow was closed before it had an outcome; re-run the generation',
@@ -22,20 +20,19 @@ const interruptedFailure: Failure = {
 
 const latestOf = (attempts: readonly AttemptRow[]): AttemptRow | undefined => attempts.filter(isCounted).at(-1);
 
+const toEnded = ({ model, errorCode }: AttemptRow): EndedAttempt[] =>
+  errorCode === null ? [] : [{ model, code: errorCode as FailureCode }];
+
 const failureOf = (attempts: readonly AttemptRow[]): Failure => {
   const latest = latestOf(attempts);
   if (!latest) return { code: 'policy_no_capacity', message: 'no configured model can do what this request asks for' };
   if (latest.status === 'canceled')
     return { code: 'provider_failed', message: `the work was cancelled at ${latest.provider}, not by this service` };
-  const ended = attempts.filter((attempt) => attempt.errorCode !== null && attempt.status !== 'superseded');
-  const models = new Set(ended.map((attempt) => attempt.model));
   if (latest.errorCode === null) return interruptedFailure;
-  if (models.size === 1 || latest.status === 'ambiguous')
+  const ended = attempts.filter(isCounted).flatMap(toEnded);
+  if (new Set(ended.map(({ model }) => model)).size === 1 || latest.status === 'ambiguous')
     return { code: latest.errorCode as FailureCode, message: latest.errorMessage ?? '' };
-  return {
-    code: 'provider_all_failed',
-    message: cut(`${models.size} models were tried. ${ended.map(reasonOf).join(' · ')}`, 2000),
-  };
+  return explainAllFailed(ended);
 };
 
 /** A lost answer says more than that nobody was left to wait for its decision. */

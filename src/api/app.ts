@@ -8,14 +8,20 @@ import type { ApiDependencies } from './dependencies';
 import { createEstimateRoutes } from './estimates';
 import { createGenerationRoutes } from './generations';
 import { createHealthRoutes } from './health';
+import { createLimitRoutes } from './limits';
 import { createModelRoutes } from './models';
+import { createPreferenceRoutes } from './preferences';
 import { createPresetModelRoutes } from './preset-models';
 import { answerErrors, refuseUnknownRoute } from './problem-details';
 import { createProviderCallbackRoutes } from './provider-callbacks';
+import { createProviderCredentialRoutes } from './provider-credentials';
+import { createProviderPauseRoutes } from './provider-pause';
 import { createProviderRoutes } from './providers';
+import { createRateLimitStatusRoutes } from './rate-limit-status';
 import { logRequests } from './request-log';
 import { createRerunRoutes } from './rerun';
 import { createResolveRoutes } from './resolve';
+import { createStatusPresetRoutes } from './status-presets';
 import { createStyleRoutes } from './styles';
 import { createTenantRoutes } from './tenants';
 import { createUploadRoutes } from './uploads';
@@ -36,6 +42,8 @@ const createGuardedRoutes = (dependencies: ApiDependencies): express.Router => {
 const createPresetRoutes = (dependencies: ApiDependencies): express.Router => {
   const routes = createGuardedRoutes(dependencies);
   routes.use(createPresetModelRoutes(dependencies));
+  routes.use(createRateLimitStatusRoutes(dependencies));
+  routes.use(createStatusPresetRoutes(dependencies));
   return routes;
 };
 
@@ -50,7 +58,11 @@ const createV1Routes = (dependencies: ApiDependencies): express.Router => {
   routes.use(createEstimateRoutes(dependencies));
   routes.use(createModelRoutes(dependencies));
   routes.use(createStyleRoutes());
+  routes.use(createPreferenceRoutes(dependencies));
+  routes.use(createProviderCredentialRoutes(dependencies));
   routes.use(createProviderRoutes(dependencies));
+  routes.use(createProviderPauseRoutes(dependencies));
+  routes.use(createLimitRoutes(dependencies));
   routes.use(createTenantRoutes(dependencies));
   routes.use(createApiKeyRoutes(dependencies));
   return routes;

@@ -1,10 +1,16 @@
 import type { RequestHandler, Response } from 'express';
 import { SureshotError } from '../domain/failure';
 import { findApiKey, type Scope } from '../stores/api-keys';
+import { defaultTenantId } from '../stores/tenants';
 import type { ApiDependencies } from './dependencies';
 
 /** Who asks. */
-export type Principal = { tenantId: string; scopes: readonly Scope[] };
+export type Principal = {
+  tenantId: string;
+  /** The tenant's share of what is scarce. */
+  weight: number;
+  scopes: readonly Scope[];
+};
 
 export const principalOf = (response: Response): Principal => response.locals['principal'] as Principal;
 
@@ -20,7 +26,8 @@ export const authenticate =
     const found = await findApiKey(database, key);
     if (!found) throw refuse('the API key is not known');
     if (found.expiresAt !== null && found.expiresAt <= clock()) throw refuse('the API key has expired');
-    response.locals['principal'] = { tenantId: found.tenantId, scopes: found.scopes } satisfies Principal;
+    const { tenantId, weight, scopes } = found;
+    response.locals['principal'] = { tenantId, weight, scopes } satisfies Principal;
     next();
   };
 
@@ -32,3 +39,10 @@ export const requireScope =
       throw new SureshotError('caller_forbidden', `this takes a key with the scope ${scope}`);
     next();
   };
+
+/** What one tenant may not decide for the others: providers and limits serve all of them. */
+export const requireOperatorTenant: RequestHandler = (_request, response, next) => {
+  if (principalOf(response).tenantId !== defaultTenantId)
+    throw new SureshotError('caller_forbidden', 'this takes a key of the tenant default');
+  next();
+};

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { SureshotError } from '../domain/failure';
 import { isTerminal } from '../domain/generation';
+import { checkRoom } from '../stores/admission';
 import {
   createGeneration,
   findByIdempotencyKey,
@@ -10,7 +11,7 @@ import {
   type NewGeneration,
 } from '../stores/generations';
 import { admitRequest, completeRequest } from './admission';
-import { principalOf } from './authenticate';
+import { principalOf, type Principal } from './authenticate';
 import { canonicalJson } from './canonical-json';
 import type { ApiDependencies } from './dependencies';
 import { pathOf, toGenerationResource } from './generation-resource';
@@ -41,7 +42,11 @@ const answer = (response: Response, row: GenerationRow, temporalUiUrl: string | 
   response.status(status).location(pathOf(row.id)).json(toGenerationResource(row, temporalUiUrl));
 };
 
-type Accepting = { tenantId: string; parsed: ParsedRequest; requestHash: string; idempotencyKey: string | null };
+type Accepting = Pick<Principal, 'tenantId' | 'weight'> & {
+  parsed: ParsedRequest;
+  requestHash: string;
+  idempotencyKey: string | null;
+};
 export type Accepted = { id: string; created: boolean };
 
 const discard = ({ blobs }: ApiDependencies, inline: readonly InlineMedia[]): Promise<unknown> =>
@@ -70,36 +75,53 @@ export const keepWithMedia = async (
 /** A known key is answered before anything else is asked: its model may have been retired since. */
 const accept = async (
   dependencies: ApiDependencies,
-  { tenantId, parsed, requestHash, idempotencyKey }: Accepting,
+  { tenantId, weight, parsed, requestHash, idempotencyKey }: Accepting,
 ): Promise<Accepted> => {
-  const { database, newId, workflows } = dependencies;
+  const { database, newId, workflows, queuedPerTenant } = dependencies;
   const key = idempotencyKey === null ? null : { tenantId, idempotencyKey, requestHash };
   const earlier = key && (await findByIdempotencyKey(database, key));
   if (earlier !== null) return { id: earlier, created: false };
   const id = newId();
-  const named = completeRequest(dependencies, parsed);
+  const named = await completeRequest(dependencies, tenantId, parsed);
   const { request: looked, inline } = await lookUpMedia(dependencies, { tenantId, generationId: id }, named);
   const request = admitRequest(dependencies, { id, request: looked });
-  const generation: NewGeneration = { id, tenantId, request, requestHash, idempotencyKey };
-  const accepted = await keepWithMedia(dependencies, inline, () => createGeneration(dependencies.database, generation));
-  if (accepted.created) workflows.start({ id: accepted.id, tenantId, medium: request.medium });
+  // before its media are stored in vain
+  if (inline.length > 0) await checkRoom(database, { tenantId, most: queuedPerTenant });
+  const generation: NewGeneration = { id, tenantId, request, requestHash, idempotencyKey, queuedPerTenant };
+  const accepted = await keepWithMedia(dependencies, inline, () => createGeneration(database, generation));
+  if (accepted.created)
+    workflows.start({ id: accepted.id, tenantId, weight, medium: request.medium, priority: request.priority });
   return accepted;
 };
 
-const readAndAccept = (dependencies: ApiDependencies, request: Request, tenantId: string): Promise<Accepted> => {
+/** Of a refusal that is about how much the tenant has out: how much it may have. Fields of the IETF's draft. */
+export const tellLimit =
+  ({ queuedPerTenant }: ApiDependencies, response: Response) =>
+  (error: unknown): never => {
+    if (error instanceof SureshotError && error.code === 'policy_rate_limited') {
+      response.set('RateLimit-Policy', `"queued";q=${queuedPerTenant}`);
+      response.set('RateLimit', `"queued";r=0;t=${error.retryAfterSeconds ?? 0}`);
+    }
+    throw error;
+  };
+
+const readAndAccept = (dependencies: ApiDependencies, request: Request, principal: Principal): Promise<Accepted> => {
   const idempotencyKey = readIdempotencyKey(request);
   const parsed = parseBody(generationSchema, request.body);
   const requestHash = hashBody(request.body);
   letGoOfBody(request);
-  return accept(dependencies, { tenantId, parsed, requestHash, idempotencyKey });
+  const { tenantId, weight } = principal;
+  return accept(dependencies, { tenantId, weight, parsed, requestHash, idempotencyKey });
 };
 
 export const answerCreate =
   (dependencies: ApiDependencies): RequestHandler =>
   async (request, response) => {
     const { database, temporalUiUrl } = dependencies;
-    const { tenantId } = principalOf(response);
-    const { id, created } = await readAndAccept(dependencies, request, tenantId);
+    const principal = principalOf(response);
+    const { tenantId } = principal;
+    const limited = tellLimit(dependencies, response);
+    const { id, created } = await readAndAccept(dependencies, request, principal).catch(limited);
     if (!created) response.set('Idempotency-Replayed', 'true');
 
     const seconds = readWaitSeconds(request.get('Prefer'));

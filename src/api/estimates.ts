@@ -1,7 +1,7 @@
 import { Router, type RequestHandler } from 'express';
 import { refuseUnknownModel } from '../domain/admission';
 import { chooseCandidates, followSuccessor, inTheRunning } from '../domain/routing';
-import { checkNames, completeRequest, snapshotFor } from './admission';
+import { checkNames, completeRequest, readSnapshot } from './admission';
 import { principalOf, requireScope } from './authenticate';
 import type { ApiDependencies } from './dependencies';
 import { lookUpMedia } from './media-lookup';
@@ -17,18 +17,21 @@ import { parseBody } from './validation';
 const answerEstimate =
   (dependencies: ApiDependencies): RequestHandler =>
   async (request, response) => {
-    const named = completeRequest(dependencies, parseBody(generationSchema, request.body));
-    const owner = { tenantId: principalOf(response).tenantId, generationId: dependencies.newId() };
+    const { tenantId } = principalOf(response);
+    const named = await completeRequest(dependencies, tenantId, parseBody(generationSchema, request.body));
+    const owner = { tenantId, generationId: dependencies.newId() };
     const { request: looked } = await lookUpMedia(dependencies, owner, named);
     checkNames(looked, dependencies.catalogue);
-    const snapshot = snapshotFor(dependencies, owner.generationId);
+    const snapshot = await readSnapshot(dependencies, { seed: owner.generationId, tenantId, request: looked });
     const wanted = followSuccessor(looked, snapshot);
     refuseUnknownModel(wanted, snapshot.models);
     const decision = chooseCandidates(wanted, snapshot);
     response.json({
       strategy: decision.strategy,
+      variant: decision.variant,
       candidates: decision.candidates,
       chosen: inTheRunning(decision)[0]?.model ?? null,
+      warnings: wanted.warnings ?? [],
     });
   };
 

@@ -36,3 +36,10 @@ export const money = z
 export const text = (maximum: number) => z.string().min(1).max(maximum);
 
 export const nullableText = (maximum: number) => text(maximum).nullable().default(null);
+
+/** Of a query: how many rows a page has. */
+export const pageLimit = z
+  .string()
+  .regex(/^([1-9]\d?|100)$/, 'must be a whole number from 1 to 100')
+  .default('20')
+  .transform(Number);

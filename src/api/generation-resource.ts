@@ -55,7 +55,8 @@ const echoState = (row: GenerationRow): object => ({
   status: row.status,
   phase: row.phase,
   progress: row.progress,
-  queuePosition: null,
+  queuePosition: row.queue?.position ?? null,
+  expectedWaitSeconds: row.queue?.expectedSeconds ?? null,
   model: row.attempts.at(-1)?.model ?? null,
   provider: row.attempts.at(-1)?.provider ?? null,
 });

@@ -7,7 +7,7 @@ import { principalOf, requireScope } from './authenticate';
 import { answerCreate } from './create-generation';
 import { readCursor, writeCursor } from './cursor';
 import type { ApiDependencies } from './dependencies';
-import { strict } from './fields';
+import { pageLimit, strict } from './fields';
 import { toGenerationResource } from './generation-resource';
 import { refuseMethod } from './problem-details';
 import { readJson } from './read-json';
@@ -41,11 +41,7 @@ const querySchema = strict({
   medium: z.enum(media).optional(),
   provider: name,
   tag: name,
-  limit: z
-    .string()
-    .regex(/^([1-9]\d?|100)$/, 'must be a whole number from 1 to 100')
-    .default('20')
-    .transform(Number),
+  limit: pageLimit,
   after: name,
 });
 

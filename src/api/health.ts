@@ -7,7 +7,7 @@ import type { ApiDependencies } from './dependencies';
 const patienceMs = 2_000;
 
 /** False on a fault and on silence. */
-const holds = async (question: Promise<boolean>): Promise<boolean> => {
+export const holds = async (question: Promise<boolean>): Promise<boolean> => {
   const silence = new AbortController();
   const answer = question.catch(() => false).finally(() => silence.abort());
   const timeout = delay(patienceMs, false, { signal: silence.signal }).catch(() => answer);

@@ -1,58 +1,62 @@
-import { Router, type RequestHandler } from 'express';
+import { Router, type Request, type RequestHandler } from 'express';
+import { z } from 'zod';
 import { failures, SureshotError, type FailureCode } from '../domain/failure';
-import { providerDashboards } from '../providers/catalogue';
-import { readLastErrors, readProviderStatistics } from '../stores/provider-statistics';
+import { listProviderEvents } from '../stores/provider-events';
 import { requireScope } from './authenticate';
 import type { ApiDependencies } from './dependencies';
-import { nullableText, strict } from './fields';
+import { nullableText, pageLimit, strict } from './fields';
 import { refuseMethod } from './problem-details';
+import { isProvider, readProviders } from './provider-resource';
 import { readOptionalJson } from './read-json';
-import { parseBody } from './validation';
+import { parseBody, parseQuery } from './validation';
 
-const aliasesOf = ({ aliases }: ApiDependencies, provider: string): readonly string[] => aliases.get(provider) ?? [];
+/** The one in the path. */
+export const providerOf = (request: Request): string => {
+  const provider = String(request.params['id']);
+  if (!isProvider(provider)) throw new SureshotError('caller_not_found', 'there is no such provider');
+  return provider;
+};
 
 const answerList =
   (dependencies: ApiDependencies): RequestHandler =>
   async (_request, response) => {
-    const { database, catalogue, configured } = dependencies;
-    const [statistics, lastErrors] = await Promise.all([readProviderStatistics(database), readLastErrors(database)]);
-    const data = Object.entries(providerDashboards).map(([id, dashboardUrl]) => {
-      const seen = statistics.find(({ provider }) => provider === id);
-      return {
-        id,
-        configured: configured.has(id),
-        // nobody can pause a provider yet, and there is no breaker and no health check: unknown is not healthy
-        paused: false,
-        breaker: null,
-        health: null,
-        enabled: catalogue.some((model) => model.provider === id && model.enabled !== false),
-        dashboardUrl,
-        credentials: aliasesOf(dependencies, id).map((alias) => {
-          const error = lastErrors.find(({ provider, credential }) => provider === id && credential === alias);
-          return {
-            alias,
-            status: 'active',
-            cooldownUntil: null,
-            lastError: error ? { code: error.code, at: error.at.toISOString() } : null,
-          };
-        }),
-        latencyMs: { p50: seen?.p50Ms ?? null, p95: seen?.p95Ms ?? null },
-        successRate: seen?.successRate ?? null,
-      };
+    response.json({ data: await readProviders(dependencies) });
+  };
+
+const eventsSchema = strict({
+  limit: pageLimit,
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/, 'must be the id of an event, or 0')
+    .optional(),
+}) satisfies z.ZodType;
+
+/** In order. Without `after` the latest ones; with it the next ones, none of which is left out. */
+const answerEvents =
+  ({ database }: ApiDependencies): RequestHandler =>
+  async (request, response) => {
+    const provider = providerOf(request);
+    const { after, limit } = parseQuery(eventsSchema, request.query);
+    const isPaging = after !== undefined;
+    const found = await listProviderEvents(database, {
+      ...{ provider, limit: isPaging ? limit + 1 : limit },
+      ...(isPaging && { after }),
     });
-    response.json({ data });
+    const page = found.slice(0, limit);
+    const nextCursor = page.at(-1)?.id ?? after ?? '0';
+    response.json({ data: page, hasMore: found.length > limit, nextCursor });
   };
 
 const testSchema = strict({ credential: nullableText(64) });
 
 /** The one named, or the first. */
-const chooseCredential = (dependencies: ApiDependencies, provider: string, wanted: string | null): string => {
-  const aliases = aliasesOf(dependencies, provider);
-  const [first] = aliases;
+const chooseCredential = ({ aliases }: ApiDependencies, provider: string, wanted: string | null): string => {
+  const known = aliases.get(provider) ?? [];
+  const [first] = known;
   if (first === undefined) throw new SureshotError('policy_no_capacity', `no key for ${provider} is configured`);
-  if (wanted === null || aliases.includes(wanted)) return wanted ?? first;
+  if (wanted === null || known.includes(wanted)) return wanted ?? first;
   throw new SureshotError('caller_invalid_request', `${provider} has no key of this name`, {
-    violations: [{ pointer: '/credential', detail: `must be null or one of ${aliases.join(', ')}` }],
+    violations: [{ pointer: '/credential', detail: `must be null or one of ${known.join(', ')}` }],
   });
 };
 
@@ -70,9 +74,7 @@ const messages: Partial<Record<FailureCode, string>> = {
 const answerTest =
   (dependencies: ApiDependencies): RequestHandler =>
   async (request, response) => {
-    const provider = String(request.params['id']);
-    if (!Object.hasOwn(providerDashboards, provider))
-      throw new SureshotError('caller_not_found', 'there is no such provider');
+    const provider = providerOf(request);
     const { credential: wanted } = parseBody(testSchema, request.body ?? {});
     const credential = chooseCredential(dependencies, provider, wanted);
     const { code, latencyMs, model } = await dependencies.workflows.probe(provider, credential);
@@ -82,10 +84,12 @@ const answerTest =
 
 export const createProviderRoutes = (dependencies: ApiDependencies): Router => {
   const routes = Router();
-  routes.route('/providers').get(requireScope('operate'), answerList(dependencies)).all(refuseMethod('GET'));
+  const operate = requireScope('operate');
+  routes.route('/providers').get(operate, answerList(dependencies)).all(refuseMethod('GET'));
   routes
     .route('/providers/:id/test')
-    .post(requireScope('operate'), readOptionalJson, answerTest(dependencies))
+    .post(operate, readOptionalJson, answerTest(dependencies))
     .all(refuseMethod('POST'));
+  routes.route('/providers/:id/events').get(operate, answerEvents(dependencies)).all(refuseMethod('GET'));
   return routes;
 };

@@ -24,7 +24,8 @@ const mergeMember = (base: object, override: unknown): unknown =>
   override === undefined ? base : isObject(override) ? { ...base, ...override } : override;
 
 /** As a caller would have sent it, media left out: they are kept where they are. */
-const toBody = ({ input, routing, ...request }: GenerationRequest, overrides: Overrides): Record<string, unknown> => {
+const toBody = (whole: GenerationRequest, overrides: Overrides): Record<string, unknown> => {
+  const { input, routing, modelFrom: _modelFrom, warnings: _warnings, ...request } = whole;
   const { image: _image, lastFrame: _lastFrame, referenceImages: _references, video: _video, ...plain } = input;
   return {
     ...request,
@@ -51,6 +52,15 @@ const keptMedia = ({ input }: GenerationRequest, overrides: Overrides): Partial<
   return Object.fromEntries(kept.map((slot) => [slot, input[slot]]));
 };
 
+/** Where nobody names another model, who named that of before stays known. */
+const keptCompletion = (
+  { modelFrom, warnings }: GenerationRequest,
+  overrides: Overrides,
+): Pick<GenerationRequest, 'modelFrom' | 'warnings'> =>
+  'model' in overrides || 'provider' in overrides || 'routing' in overrides
+    ? {}
+    : { ...(modelFrom && { modelFrom }), ...(warnings && { warnings }) };
+
 type Rerun = { id: string; tenantId: string; request: GenerationRequest; overrides: Overrides };
 
 const change = async (
@@ -58,9 +68,13 @@ const change = async (
   { id, tenantId, request, overrides }: Rerun,
 ): Promise<{ request: GenerationRequest; inline: InlineMedia[] }> => {
   const parsed = parseBody(generationSchema, toBody(request, overrides));
-  const named = completeRequest(dependencies, parsed);
+  const named = await completeRequest(dependencies, tenantId, parsed);
   const { request: looked, inline } = await lookUpMedia(dependencies, { tenantId, generationId: id }, named);
-  const whole = { ...looked, input: { ...looked.input, ...keptMedia(request, overrides) } };
+  const whole = {
+    ...looked,
+    ...keptCompletion(request, overrides),
+    input: { ...looked.input, ...keptMedia(request, overrides) },
+  };
   // the same work was admitted before, and may be paid for: also where its model is not sold any more
   return { request: keepsWork(overrides) ? whole : admitRequest(dependencies, { id, request: whole }), inline };
 };

@@ -5,7 +5,7 @@ import { media } from '../domain/generation';
 import { findByIdempotencyKey, findGeneration, type GenerationRow } from '../stores/generations';
 import { createRerun, listRerunnable, rerunFrom, rerunnable, type RerunFrom } from '../stores/reruns';
 import { principalOf, requireScope } from './authenticate';
-import { hashBody, keepWithMedia, readIdempotencyKey, type Accepted } from './create-generation';
+import { hashBody, keepWithMedia, readIdempotencyKey, tellLimit, type Accepted } from './create-generation';
 import type { ApiDependencies } from './dependencies';
 import { choice, strict, text } from './fields';
 import { pathOf, toGenerationResource } from './generation-resource';
@@ -41,7 +41,7 @@ const keyFor = (request: Request, id: string): string | null => {
 
 /** A known key is answered before anything else is asked, as for a new generation. */
 const accept = async (dependencies: ApiDependencies, source: GenerationRow, wanted: Wanted): Promise<Accepted> => {
-  const { database, newId } = dependencies;
+  const { database, newId, queuedPerTenant } = dependencies;
   const { tenantId, key: idempotencyKey, hash: requestHash } = wanted;
   const earlier = idempotencyKey && (await findByIdempotencyKey(database, { tenantId, idempotencyKey, requestHash }));
   if (earlier !== null) return { id: earlier, created: false };
@@ -53,7 +53,7 @@ const accept = async (dependencies: ApiDependencies, source: GenerationRow, want
     overrides: wanted.overrides,
   });
   const rerun = {
-    ...{ id, tenantId, request: changed.request, requestHash, idempotencyKey },
+    ...{ id, tenantId, request: changed.request, requestHash, idempotencyKey, queuedPerTenant },
     ...{ rerunOf: source.id, from: wanted.from, sameWork: keepsWork(wanted.overrides), delayMs: wanted.delayMs },
   };
   return keepWithMedia(dependencies, changed.inline, () => createRerun(database, rerun));
@@ -63,18 +63,18 @@ const answerRerun =
   (dependencies: ApiDependencies): RequestHandler =>
   async (request, response) => {
     const { database, workflows, temporalUiUrl } = dependencies;
-    const { tenantId } = principalOf(response);
+    const { tenantId, weight } = principalOf(response);
     const source = await findGeneration(database, tenantId, readId(request.params['id']));
     if (!source) throw missingGeneration();
     const body: unknown = request.body ?? {};
     const parsed = parseBody(rerunSchema, body);
     const wanted = { tenantId, ...parsed, key: keyFor(request, source.id), hash: hashBody(body), delayMs: 0 };
     letGoOfBody(request);
-    const { id, created } = await accept(dependencies, source, wanted);
-    if (created) workflows.start({ id, tenantId, medium: source.medium });
-    else response.set('Idempotency-Replayed', 'true');
+    const { id, created } = await accept(dependencies, source, wanted).catch(tellLimit(dependencies, response));
     const row = await findGeneration(database, tenantId, id);
     if (!row) throw new SureshotError('system_internal', 'the re-run was accepted but is not there');
+    if (created) workflows.start({ id, tenantId, weight, medium: row.medium, priority: row.request.priority });
+    else response.set('Idempotency-Replayed', 'true');
     response.status(202).location(pathOf(id)).json(toGenerationResource(row, temporalUiUrl));
   };
 
@@ -114,7 +114,7 @@ const answerBulk =
   (dependencies: ApiDependencies): RequestHandler =>
   async (request, response) => {
     const { database, workflows, temporalUiUrl } = dependencies;
-    const { tenantId } = principalOf(response);
+    const { tenantId, weight } = principalOf(response);
     const { filter, limit, perMinute, ...how } = parseBody(bulkSchema, request.body ?? {});
     const data: object[] = [];
     const skipped: Skipped[] = [];
@@ -127,7 +127,7 @@ const answerBulk =
       }
       const row = await findGeneration(database, tenantId, outcome.accepted);
       if (!row) continue;
-      workflows.start({ id: row.id, tenantId, medium: row.medium, delayMs });
+      workflows.start({ id: row.id, tenantId, weight, medium: row.medium, priority: row.request.priority, delayMs });
       data.push(toGenerationResource(row, temporalUiUrl));
     }
     response.status(202).json({ data, skipped });

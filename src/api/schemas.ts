@@ -61,12 +61,10 @@ const inputSchema = strict({
   temperature: z.number().nullable().default(null),
 }) satisfies z.ZodType<NamedInput>;
 
-const laterStrategies = ['availability', 'round_robin', 'least_latency'];
-
 const names = z.array(text(nameCharacters)).max(64).default([]);
 
 const routingSchema = strict({
-  strategy: choice(strategies, laterStrategies).nullable().default(null),
+  strategy: choice(strategies).nullable().default(null),
   maxCostUsd: money.nullable().default(null),
   allow: names,
   deny: names,

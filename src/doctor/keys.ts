@@ -74,6 +74,6 @@ export const checkKeys = (credentials: Readonly<Record<string, readonly Credenti
     .filter(([provider]) => provider !== 'mock')
     .flatMap(([provider, keys]) => keys.map((key) => ({ name: `key ${provider}`, ...checkKey(provider, key) })));
   if (checks.length > 0) return checks;
-  const fix = 'set a key, such as FAL_KEY, where the servers run';
+  const fix = 'set a key, such as FAL_KEY, where the servers run, or give one to POST /v1/providers/fal/credentials';
   return [{ name: 'keys', status: 'warn', detail: 'no provider has a key in this environment', fix }];
 };

@@ -25,7 +25,16 @@ export type AttemptStatus =
   | 'ambiguous'
   | 'superseded';
 
-export const strategies = ['balanced', 'cost', 'speed', 'quality', 'weighted'] as const;
+export const strategies = [
+  'balanced',
+  'cost',
+  'speed',
+  'quality',
+  'availability',
+  'round_robin',
+  'weighted',
+  'least_latency',
+] as const;
 export type Strategy = (typeof strategies)[number];
 
 export const ambiguityPolicies = ['auto', 'hold', 'fail_over', 'resubmit'] as const;
@@ -132,6 +141,10 @@ export type GenerationRequest = {
   medium: Medium;
   /** `auto`, a canonical id, a provider's own id or a family. */
   model: string;
+  /** Who named it where the request left it open. Absent: the request, or nobody. */
+  modelFrom?: 'user' | 'tenant' | 'defaults';
+  /** What its sender should know of how it was completed. */
+  warnings?: string[];
   provider: string | null;
   allowSuccessor: boolean;
   input: GenerationInput;
@@ -143,6 +156,18 @@ export type GenerationRequest = {
   user: string | null;
   metadata: Record<string, string>;
   tags: string[];
+};
+
+/** What the start of a generation's workflow is told of it. */
+export type Start = {
+  id: string;
+  tenantId: string;
+  /** The tenant's share of what is scarce. */
+  weight: number;
+  medium: string;
+  priority: GenerationRequest['priority'];
+  /** Begins later, so that many at once come one after the other. */
+  delayMs?: number;
 };
 
 export type Usage = {

@@ -23,15 +23,27 @@ const writtenText = (input: GenerationInput<unknown>): string =>
 const countImages = ({ image, lastFrame, referenceImages }: GenerationInput<unknown>): number =>
   [image, lastFrame, ...referenceImages].filter((one) => one !== null).length;
 
-/** What the input costs to read, rather too much than too little. */
-const readingCost = (rates: TokenRates, input: GenerationInput<unknown>): Money => {
+/** What the input has to be read as, rather too much than too little. */
+const inputTokens = (input: GenerationInput<unknown>): { text: number; media: number } => {
   const text = Math.ceil(writtenText(input).length / charactersPerToken);
   const schema = input.schema === null ? 0 : Math.ceil(JSON.stringify(input.schema).length / charactersPerToken);
   const media = countImages(input) * mediaTokens.image + (input.video === null ? 0 : mediaTokens.video);
+  return { text: text + schema, media };
+};
+
+const readingCost = (rates: TokenRates, input: GenerationInput<unknown>): Money => {
+  const { text, media } = inputTokens(input);
   return addMoney(
-    scaleMoney(rates.input, text + schema, 1_000_000),
+    scaleMoney(rates.input, text, 1_000_000),
     scaleMoney(rates.imageInput ?? rates.input, media, 1_000_000),
   );
+};
+
+/** The most tokens one submit of this input uses; 0 where work is not counted in them. `input` has the defaults filled in. */
+export const estimateTokens = ({ price, medium }: Model, input: GenerationInput<unknown>): number => {
+  if (medium !== 'text' && price?.per !== 'millionTokens') return 0;
+  const { text, media } = inputTokens(input);
+  return text + media + (input.maxTokens ?? usualTextLength);
 };
 
 const units = (per: Exclude<Price['per'], 'millionTokens'>, input: GenerationInput<unknown>): number | null => {

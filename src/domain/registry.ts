@@ -1,3 +1,4 @@
+import { defaultLimits, type Limits, type ProviderLimits } from './limits';
 import type { Capabilities, Model, Price } from './model';
 
 /** What the configuration may say of one model. An absent member leaves the catalogue's. */
@@ -7,6 +8,8 @@ export type ModelOverride = {
   maxTokens?: number | null;
   /** Replaces the whole price; `null` leaves it. */
   price?: Price | { per: 'unknown' } | null;
+  /** Of this model with each key; an absent member leaves the default. */
+  limits?: Partial<Limits>;
   /** Replaces the members it names. */
   capabilities?: { [Name in keyof Capabilities]?: Capabilities[Name] | undefined };
 };
@@ -15,6 +18,8 @@ export type ProviderOverride = {
   enabled?: boolean;
   weight?: number;
   priority?: number;
+  /** Of each key; an absent member leaves the default. */
+  limits?: Partial<Limits> & { cooldownSeconds?: number };
   /** By canonical name without the provider, or the provider's own id. */
   models?: Readonly<Record<string, ModelOverride>>;
 };
@@ -63,6 +68,22 @@ const overrideModel = (model: Model, provider: ProviderOverride): Model => {
 /** Every model there is: the catalogue and the operator's own rows, with the operator's overrides. */
 export const composeRegistry = (catalogue: readonly Model[], { providers, models }: RegistrySettings): Model[] =>
   [...catalogue, ...models].map((model) => overrideModel(model, providers[model.provider] ?? {}));
+
+/** The limits of a provider's keys: the operator's over the defaults. `models` is the whole registry. */
+export const composeLimits = (
+  provider: string,
+  models: readonly Model[],
+  settings: ProviderOverride = {},
+): ProviderLimits => {
+  const own = models.filter((model) => model.provider === provider);
+  const usual = defaultLimits(provider, own);
+  const { cooldownSeconds = usual.cooldownSeconds, ...key } = settings.limits ?? {};
+  const limited = own.flatMap((model): [string, Partial<Limits>][] => {
+    const limits = { ...usual.models[model.id], ...overrideFor(model, settings).limits };
+    return Object.keys(limits).length > 0 ? [[model.id, limits]] : [];
+  });
+  return { key: { ...usual.key, ...key }, models: Object.fromEntries(limited), cooldownSeconds };
+};
 
 type Named = { provider: string; name: string; override: ModelOverride };
 

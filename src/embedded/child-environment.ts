@@ -58,12 +58,22 @@ const emulate = (
   return { ...without(environment, isReal), ...Object.fromEntries(added), ...account };
 };
 
-/** The emulator is ten times quicker than life, and so are we with it; unless the user configured anything. */
+/** The emulator is ten times quicker than life, and so are we with it, in how often we ask and how much we send. */
+const emulatedSettings = `# Written at each start while every provider is emulated.
+polling: { scale: 0.1 }
+providers:
+  google: { limits: { requestsPerMinute: 150 } }
+  runway: { limits: { requestsPerMinute: 100 } }
+  elevenlabs: { limits: { requestsPerMinute: 200 } }
+  groq: { limits: { requestsPerMinute: 300 } }
+`;
+
+/** Unless the user configured anything. */
 const configureForEmulator = (config: StackConfig, environment: Environment): Record<string, string> => {
   const own = environment['SURESHOT_CONFIG'] ?? '';
   if (own !== '' || config.emulated.length < providerIds.length) return {};
   const file = path.join(config.home, 'emulator.yaml');
-  replaceFile(file, '# Written at each start while every provider is emulated.\npolling: { scale: 0.1 }\n');
+  replaceFile(file, emulatedSettings);
   return { SURESHOT_CONFIG: file };
 };
 

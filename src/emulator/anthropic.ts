@@ -14,8 +14,8 @@ import { listModels, retrieveModel } from './anthropic/models';
 import { invalid, newId, notFound, problemAnswer, tooLarge } from './anthropic/problems';
 import { lastPrompt } from './anthropic/request';
 import { versioned } from './anthropic/versions';
+import { countRecent } from './meters';
 import type { Call, EmulatedProvider, Failure, Route } from './provider';
-import { ownOperations } from './submit';
 
 const requestsPerMinute = 1000;
 const tokensPerMinute = { 'input-tokens': 450_000, 'output-tokens': 90_000, tokens: 540_000 };
@@ -25,7 +25,7 @@ const signature = (call: Call): Record<string, string> => {
   if (call.kind !== 'submit') return identity;
   const nowMs = call.world.clock();
   const limit = call.world.settings.limits['anthropic']?.requestsPerMinute ?? requestsPerMinute;
-  const recent = ownOperations(call).filter(({ submittedAtMs }) => submittedAtMs > nowMs - 60_000).length;
+  const recent = countRecent(call.world, call, 'minute');
   const reset = `${new Date(nowMs + (recent * 60_000) / limit).toISOString().slice(0, 19)}Z`;
   const limits = Object.entries({ requests: limit, ...tokensPerMinute }).map(([name, most]): [string, string][] => [
     [`anthropic-ratelimit-${name}-limit`, String(most)],

@@ -45,6 +45,7 @@ const neuronsUsedUp =
 const limits = {
   day: [3036, neuronsUsedUp],
   minute: [3021, 'rate limiting: inference requests per minute exceeded'],
+  tokens: [3021, 'rate limiting: inference requests per minute exceeded'],
   concurrent: [3040, 'Capacity temporarily exceeded, please try again.'],
 } as const;
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { faultSchema } from './faults';
 import { listLedger } from './ledger';
+import { listMeters } from './meters';
 import type { EmulatedProvider } from './provider';
 import { settingsSchema } from './settings';
 import { resetWorld, type World } from './world';
@@ -62,6 +63,7 @@ const mountSettings = (router: Router, world: World): void => {
 const mountViews = (router: Router, world: World): void => {
   router.get('/health', (_request, response) => void response.json({ status: 'ok', pid: process.pid }));
   router.get('/ledger', (_request, response) => void response.json({ data: listLedger(world) }));
+  router.get('/limits', (_request, response) => void response.json({ data: listMeters(world) }));
   router.get('/requests', (request, response) => {
     const { provider, kind } = request.query;
     const data = world.requests.filter(

@@ -6,9 +6,8 @@ import { detail } from './elevenlabs/problems';
 import { makeSound, soundModel } from './elevenlabs/sounds';
 import { speak } from './elevenlabs/speech';
 import { listVoices, searchVoices, showVoice } from './elevenlabs/voices';
-import { isOver } from './operations';
+import { countRunning } from './meters';
 import type { Call, EmulatedProvider, Failure, Route } from './provider';
-import { ownOperations } from './submit';
 
 const describeSpeech: Route['describe'] = ({ body }) => {
   const { model_id, text } = Object(body) as Record<string, unknown>;
@@ -41,10 +40,8 @@ const fail = ({ status, retryAfterSeconds, scope }: Failure): Answer => {
 
 const signature = (call: Call): Record<string, string> => {
   if (call.kind !== 'submit') return {};
-  const nowMs = call.world.clock();
-  const running = ownOperations(call).filter((operation) => !isOver(operation, nowMs)).length;
   return {
-    'current-concurrent-requests': String(running),
+    'current-concurrent-requests': String(countRunning(call.world, call)),
     'maximum-concurrent-requests': String(call.world.settings.limits['elevenlabs']?.concurrent ?? 15),
   };
 };

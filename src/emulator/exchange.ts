@@ -3,10 +3,12 @@ import { jsonAnswer, textAnswer, type Answer } from './answer';
 import { deliver } from './deliver';
 import { takeFault, takesEffect, type Fault, type FaultSubject } from './faults';
 import { advance } from './lanes';
+import { arrive, leave, type Excess } from './meters';
 import { fingerprintOf, type Operation } from './operations';
+import { countTokens } from './prose';
 import type { Call, EmulatedProvider, Route, Subject } from './provider';
 import { headersOfInterest, queryOfInterest, recordRequest, retryCountOf, type SeenRequest } from './requests';
-import { bendFate, findExcess } from './submit';
+import { bendFate } from './submit';
 import { announceEarly } from './webhooks';
 import { pause, type World } from './world';
 
@@ -35,6 +37,7 @@ const createCall = (world: World, provider: EmulatedProvider, request: Request):
     key,
     credential: fingerprintOf(key),
     fault: undefined,
+    admission: undefined,
     touched: undefined,
     notes: [],
   };
@@ -44,6 +47,7 @@ const record = (call: Call, subject: Subject): SeenRequest => {
   const seen: SeenRequest = {
     provider: call.provider,
     kind: call.kind,
+    credential: call.key === '' ? null : call.credential,
     operation: subject.operation?.id ?? null,
     model: subject.operation?.model ?? subject.model ?? null,
     method: call.method,
@@ -74,27 +78,50 @@ const faultAnswer = (provider: EmulatedProvider, fault: Fault, call: Call): Answ
   return { ...own, headers: { ...own.headers, ...fault.headers } };
 };
 
-const refuse = (provider: EmulatedProvider, route: Route, call: Call): Answer | undefined => {
-  if (call.kind === 'artifact' || route.isOpen === true) return undefined;
-  if (call.key === '' || call.key.includes('invalid')) return provider.unauthorized(call.key || undefined, call);
-  if (call.kind !== 'submit') return undefined;
-  if (call.key.includes('exhausted')) return provider.exhausted(call);
-  const excess = findExcess(call, provider.overLimit);
-  return excess === undefined ? undefined : provider.fail({ status: 429, ...excess }, call);
+const isBad = ({ key }: Call): boolean => key === '' || key.includes('invalid');
+const isExhausted = ({ key }: Call): boolean => key.includes('exhausted');
+
+/** The most that was asked for: the text that was sent, and as long an answer as was allowed. */
+const tokensOf = ({ body }: Call, { prompt }: Subject): number => {
+  const { generationConfig, ...members } = Object(body) as Record<string, unknown>;
+  const allowed = [
+    ...['max_tokens', 'max_completion_tokens', 'max_output_tokens'].map((name) => members[name]),
+    (Object(generationConfig) as Record<string, unknown>)['maxOutputTokens'],
+  ].map((value) => Number(value ?? 0));
+  return countTokens(prompt ?? '') + Math.max(0, ...allowed.filter(Number.isInteger));
 };
 
-const decide = async (provider: EmulatedProvider, route: Route, call: Call): Promise<Answer> => {
-  const instead = call.fault === undefined ? undefined : faultAnswer(provider, call.fault, call);
-  const effective = call.fault === undefined || takesEffect(call.fault);
-  if (!effective) return instead ?? jsonAnswer(200, {});
-  const answer = refuse(provider, route, call) ?? (await route.handle(call));
-  return instead ?? answer;
+/** Counted from the moment a submit is here, however long its answer takes and whatever it says. */
+const count = (provider: EmulatedProvider, call: Call, subject: Subject): Excess | undefined => {
+  if (call.kind !== 'submit' || isBad(call) || isExhausted(call)) return undefined;
+  const account = { provider: call.provider, credential: call.credential, model: subject.model ?? null };
+  const wanted = { tokens: tokensOf(call, subject), overLimit: provider.overLimit };
+  const counted = arrive(call.world, account, wanted);
+  if ('scope' in counted) return counted;
+  call.admission = counted;
+  return undefined;
+};
+
+const refuse = (provider: EmulatedProvider, route: Route, call: Call): Answer | undefined => {
+  if (call.kind === 'artifact' || route.isOpen === true) return undefined;
+  if (isBad(call)) return provider.unauthorized(call.key || undefined, call);
+  return call.kind === 'submit' && isExhausted(call) ? provider.exhausted(call) : undefined;
 };
 
 type Exchange = {
   world: World;
   provider: EmulatedProvider;
   route: Route;
+};
+
+const decide = async ({ provider, route }: Exchange, call: Call, excess: Excess | undefined): Promise<Answer> => {
+  const instead = call.fault === undefined ? undefined : faultAnswer(provider, call.fault, call);
+  const effective = call.fault === undefined || takesEffect(call.fault);
+  if (!effective) return instead ?? jsonAnswer(200, {});
+  const refusal =
+    excess === undefined ? refuse(provider, route, call) : provider.fail({ status: 429, ...excess }, call);
+  const answer = refusal ?? (await route.handle(call));
+  return instead ?? answer;
 };
 
 const nameSubject = (call: Call, { operation, model, prompt }: Subject): FaultSubject => ({
@@ -118,19 +145,20 @@ const follow = async (provider: EmulatedProvider, { world, kind, touched }: Call
   if (kind === 'submit') await announceEarly(world, provider, touched);
 };
 
-export const exchange = async (
-  { world, provider, route }: Exchange,
-  request: Request,
-  response: Response,
-): Promise<void> => {
+export const exchange = async (place: Exchange, request: Request, response: Response): Promise<void> => {
+  const { world, provider, route } = place;
   const call = createCall(world, provider, request);
   call.kind = route.kind;
   const subject = route.describe?.(call) ?? {};
   call.fault = takeFault(world.faults, nameSubject(call, subject));
   const seen = record(call, subject);
+  const excess = count(provider, call, subject);
   await pause(world, call.fault?.delayMs ?? 0);
   bringUpToDate(call, subject.operation);
-  const answer = await decide(provider, route, call);
+  const answer = await decide(place, call, excess).finally(() => {
+    // What is not counted in tokens used none; what was not accepted keeps its estimate.
+    if (call.admission !== undefined) leave(call.admission, call.touched && (call.touched.tokens ?? 0));
+  });
   await follow(provider, call, seen);
   const signed = { ...answer, headers: { ...provider.signature?.(call), ...answer.headers } };
   seen.status = await deliver({ world, response, answer: signed }, call.fault);

@@ -5,8 +5,8 @@ import { listModels, retrieveModel } from './groq/models';
 import { problem, tooLarge } from './groq/problems';
 import { lastPrompt } from './groq/request';
 import { speak } from './groq/speech';
+import { countRecent } from './meters';
 import type { Call, EmulatedProvider, Failure, Route } from './provider';
-import { ownOperations } from './submit';
 
 const requestsPerDay = 14_400;
 const tokensPerMinute = 300_000;
@@ -17,8 +17,7 @@ const signature = (call: Call): Record<string, string> => {
   const identity = { 'x-request-id': `req_01${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}` };
   if (call.kind !== 'submit') return identity;
   const limit = call.world.settings.limits['groq']?.requestsPerDay ?? requestsPerDay;
-  const nowMs = call.world.clock();
-  const recent = ownOperations(call).filter(({ submittedAtMs }) => submittedAtMs > nowMs - dayMs).length;
+  const recent = countRecent(call.world, call, 'day');
   return {
     ...identity,
     'x-ratelimit-limit-requests': String(limit),
@@ -60,14 +59,19 @@ const failures: Record<number, Words> = {
   503: { message: 'Service Unavailable', type: 'service_unavailable' },
 };
 
-const spans = { day: 'requests per day (RPD)', minute: 'requests per minute (RPM)', concurrent: 'concurrent requests' };
+const spans = {
+  day: 'requests per day (RPD)',
+  minute: 'requests per minute (RPM)',
+  tokens: 'tokens per minute (TPM)',
+  concurrent: 'concurrent requests',
+};
 
-const rateLimited = ({ retryAfterSeconds = 2, scope }: Failure): Answer => {
-  const what = scope === undefined ? 'tokens per minute (TPM)' : spans[scope];
+const rateLimited = ({ retryAfterSeconds = 2, scope = 'tokens' }: Failure): Answer => {
+  const what = spans[scope];
   const message = `Rate limit reached on ${what}. Please try again in ${formatGoDuration(retryAfterSeconds * 1000)}.`;
   return problem(
     429,
-    { message, type: scope === undefined ? 'tokens' : 'requests', code: 'rate_limit_exceeded' },
+    { message, type: scope === 'tokens' ? 'tokens' : 'requests', code: 'rate_limit_exceeded' },
     { 'retry-after': String(Math.ceil(retryAfterSeconds)) },
   );
 };

@@ -5,6 +5,8 @@ import type { Settings } from './settings';
 /** First come, first served, at most `concurrent` at a time. */
 type Lane = {
   provider: string;
+  /** Of one model only, at some providers. */
+  model: string;
   waiting: Operation[];
   running: Operation[];
 };
@@ -17,7 +19,13 @@ type Yard = { lanes: Lanes; settings: Settings; journal: Journal; clock: () => n
 const laneOf = (yard: Yard, operation: Operation): Lane | undefined => {
   const name = operation.details['lane'];
   if (typeof name !== 'string') return undefined;
-  const lane = yard.lanes.get(name) ?? { provider: operation.provider, waiting: [], running: [] };
+  const { provider, model } = operation;
+  const lane = yard.lanes.get(name) ?? {
+    provider,
+    model: name.endsWith(`/${model}`) ? model : '',
+    waiting: [],
+    running: [],
+  };
   yard.lanes.set(name, lane);
   return lane;
 };
@@ -37,13 +45,18 @@ const startOldest = (yard: Yard, lane: Lane, freedAtMs: number): void => {
   yard.journal.append({ provider: next.provider, id: next.id, set: { startedAtMs: next.startedAtMs } });
 };
 
+const limitOf = ({ settings }: Yard, { provider, model }: Lane): number => {
+  const limits = settings.limits[provider];
+  return limits?.models?.[model]?.concurrent ?? limits?.concurrent ?? Infinity;
+};
+
 /**
  * Brings a lane up to date in the order of events: a slot that became free while nobody looked was taken at
  * that moment, so that waiting times do not depend on how often somebody polls.
  */
 const advanceLane = (yard: Yard, lane: Lane): void => {
   const nowMs = yard.clock();
-  const limit = yard.settings.limits[lane.provider]?.concurrent ?? Infinity;
+  const limit = limitOf(yard, lane);
   for (let freedAtMs = 0; ;) {
     while (lane.waiting.length > 0 && lane.running.length < limit) startOldest(yard, lane, freedAtMs);
     const done = earliestEnd(lane.running);

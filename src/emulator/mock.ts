@@ -128,6 +128,7 @@ const submit = async (call: Call): Promise<Answer> => {
     priceUsd: 0,
     durationMs: latencyMs[body.model],
     outputs: outputsOf(body),
+    ...(body.model === 'text' && { tokens: countTokens(body.prompt) + countTokens(writeProse(body.prompt)) }),
     details: { trace: body.trace, usage: usageOf(body) },
   };
   const isAsynchronous = body.model === 'video' || body.model === 'image';

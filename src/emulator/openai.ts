@@ -20,8 +20,8 @@ import {
   videoModels,
   videosShutOn,
 } from './openai/videos';
+import { countRecent } from './meters';
 import type { Call, EmulatedProvider, Failure, Route } from './provider';
-import { ownOperations } from './submit';
 
 const requestsPerMinute = 500;
 const tokensPerMinute = 200_000;
@@ -30,7 +30,7 @@ const signature = (call: Call): Record<string, string> => {
   const identity = { 'x-request-id': `req_${crypto.randomUUID().replaceAll('-', '')}`, 'openai-version': '2020-10-01' };
   if (call.kind !== 'submit') return identity;
   const limit = call.world.settings.limits['openai']?.requestsPerMinute ?? requestsPerMinute;
-  const recent = ownOperations(call).filter(({ submittedAtMs }) => submittedAtMs > call.world.clock() - 60_000).length;
+  const recent = countRecent(call.world, call, 'minute');
   return {
     ...identity,
     'openai-processing-ms': '1',
@@ -73,12 +73,16 @@ const describeInput: Route['describe'] = (call) => ({ model: modelOf(call), prom
 const describeResponse: Route['describe'] = (call) => ({ operation: findResponse(call) });
 const describeVideo: Route['describe'] = (call) => ({ operation: findVideo(call) });
 
-const rateLimited = (seconds: number | undefined): Answer => {
+const rateLimited = ({ retryAfterSeconds: seconds, scope }: Failure): Answer => {
   const message = `Rate limit reached. Please try again in ${seconds ?? 20}s.`;
   const headers: Record<string, string> = seconds === undefined ? {} : { 'retry-after': String(Math.ceil(seconds)) };
   if (seconds !== undefined && !Number.isInteger(seconds))
     headers['retry-after-ms'] = String(Math.round(seconds * 1000));
-  return problem(429, { message, type: 'requests', code: 'rate_limit_exceeded' }, headers);
+  return problem(
+    429,
+    { message, type: scope === 'tokens' ? 'tokens' : 'requests', code: 'rate_limit_exceeded' },
+    headers,
+  );
 };
 
 const failures: Record<number, { message: string; type: string; code: string | null }> = {
@@ -93,8 +97,9 @@ const failures: Record<number, { message: string; type: string; code: string | n
   503: { message: 'The engine is currently overloaded, please try again later.', type: 'server_error', code: null },
 };
 
-const fail = ({ status, retryAfterSeconds }: Failure): Answer => {
-  if (status === 429) return rateLimited(retryAfterSeconds);
+const fail = (failure: Failure): Answer => {
+  const { status, retryAfterSeconds } = failure;
+  if (status === 429) return rateLimited(failure);
   const { message, type, code } = failures[status] ?? {
     message: 'The server had an error while processing your request.',
     type: 'server_error',

@@ -48,6 +48,8 @@ export type Operation = {
   promptHash: string;
   bodyHash: string;
   priceUsd: number;
+  /** In and out; absent: not counted in tokens. */
+  tokens?: number;
   /** What part of the price a failure costs: providers differ. */
   chargedOnFailure: boolean;
   retryCount: number;

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from './answer';
 import type { Fault, RequestKind } from './faults';
+import type { Admission, Scope } from './meters';
 import type { Operation } from './operations';
 import type { SigningKeys } from './signing-keys';
 import type { World } from './world';
@@ -24,6 +25,8 @@ export type Call = {
   credential: string;
   /** A fault that decides how an accepted operation ends. */
   fault: Fault | undefined;
+  /** Of a submit: what it was counted as when it was let in. */
+  admission: Admission | undefined;
   /** Filled by the route: what the request turned out to be about. */
   touched: Operation | undefined;
   notes: string[];
@@ -53,7 +56,9 @@ export type Failure = {
   status: number;
   retryAfterSeconds?: number | undefined;
   /** Of a 429: which of the account's limits was hit. */
-  scope?: 'concurrent' | 'minute' | 'day';
+  scope?: Scope;
+  /** That limit. */
+  most?: number;
 };
 
 /** A webhook as the provider words it, before it is signed. */

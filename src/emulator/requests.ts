@@ -5,6 +5,8 @@ import type { RequestKind } from './faults';
 export type SeenRequest = {
   provider: string;
   kind: RequestKind;
+  /** The key's fingerprint. */
+  credential: string | null;
   /** The operation it created or named. */
   operation: string | null;
   model: string | null;

@@ -1,13 +1,20 @@
 import { z } from 'zod';
 
-const limitSchema = z.strictObject({
+const limit = z.int().min(1).nullable().optional();
+
+const limitsOfKey = z.strictObject({
   /** Over it fal and Runway let the operation wait; the others answer 429. */
-  concurrent: z.int().min(1).nullable().optional(),
-  requestsPerMinute: z.int().min(1).nullable().optional(),
-  requestsPerDay: z.int().min(1).nullable().optional(),
+  concurrent: limit,
+  requestsPerMinute: limit,
+  requestsPerDay: limit,
+  /** What a request asks for counts until its answer says what it used. */
+  tokensPerMinute: limit,
 });
 
-type Limits = z.infer<typeof limitSchema>;
+/** Of each key; `models`: of each key with that model, besides. */
+const limitSchema = limitsOfKey.extend({ models: z.record(z.string(), limitsOfKey).optional() });
+
+export type Limits = z.infer<typeof limitSchema>;
 
 export const settingsSchema = z.strictObject({
   /** Multiplies every provider latency; 0 = done at once. Holds for operations accepted from now on. */

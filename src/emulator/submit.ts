@@ -1,4 +1,5 @@
 import { advance, withdraw } from './lanes';
+import { occupy } from './meters';
 import { isOver, type Ending, type EndingReason, type Operation } from './operations';
 import type { Call } from './provider';
 import { retryCountOf } from './requests';
@@ -39,6 +40,7 @@ export const accept = (call: Call, draft: Draft, lane: string | null = null): Op
   const details = call.notes.length === 0 ? draft.details : { ...draft.details, notes: [...call.notes] };
   const operation = acceptOperation(call.world, submitter, { ...draft, ...(details === undefined ? {} : { details }) });
   call.touched = operation;
+  if (call.admission !== undefined) occupy(call.world, call.admission, operation);
   return operation;
 };
 
@@ -62,37 +64,10 @@ export const findOwn = (call: Call, id: string): Operation | undefined => {
   return operation === undefined || operation.credential !== call.credential ? undefined : operation;
 };
 
-const windows = [
-  { scope: 'minute', limit: 'requestsPerMinute', lengthMs: 60_000 },
-  { scope: 'day', limit: 'requestsPerDay', lengthMs: 86_400_000 },
-] as const;
-
-type Excess = {
-  scope: 'concurrent' | 'minute' | 'day';
-  retryAfterSeconds?: number;
-};
-
 export const ownOperations = (call: Call): Operation[] =>
   [...call.world.operations.values()].filter(
     ({ provider, credential }) => provider === call.provider && credential === call.credential,
   );
-
-/** Which limit of the account one more submit would break. */
-export const findExcess = (call: Call, overLimit: 'queue' | 'refuse'): Excess | undefined => {
-  const limits = call.world.settings.limits[call.provider];
-  if (limits === undefined) return undefined;
-  const nowMs = call.world.clock();
-  const own = ownOperations(call);
-  for (const { scope, limit, lengthMs } of windows) {
-    const recent = own.filter(({ submittedAtMs }) => submittedAtMs > nowMs - lengthMs);
-    const oldest = recent[0];
-    if (oldest === undefined || recent.length < (limits[limit] ?? Infinity)) continue;
-    return { scope, retryAfterSeconds: Math.ceil((oldest.submittedAtMs + lengthMs - nowMs) / 1000) };
-  }
-  if (overLimit === 'queue' || typeof limits.concurrent !== 'number') return undefined;
-  const running = own.filter((operation) => !isOver(operation, nowMs));
-  return running.length < limits.concurrent ? undefined : { scope: 'concurrent' };
-};
 
 /** Whatever it was waiting for: it is over as of now. One that never ends stays as it is. */
 export const hasten = (world: World, operation: Operation): void => {

@@ -14,6 +14,7 @@ import {
   type Webhook,
 } from './operations';
 import { marksOf } from './marks';
+import { recount, type Meters } from './meters';
 import type { SeenRequest } from './requests';
 import { defaultSettings, type Settings } from './settings';
 import { openSigningKeys, type SigningKeys } from './signing-keys';
@@ -58,6 +59,7 @@ export type World = {
   operations: Map<string, Operation>;
   journal: Journal;
   lanes: Lanes;
+  meters: Meters;
   faults: Fault[];
   requests: SeenRequest[];
   uploads: Map<string, Upload>;
@@ -78,6 +80,8 @@ export type Draft = {
   medium: Medium;
   prompt: string;
   priceUsd: number;
+  /** In and out, as the answer says. */
+  tokens?: number;
   durationMs: number;
   outputs: OutputShape[];
   chargedOnFailure?: boolean;
@@ -115,6 +119,7 @@ export const createWorld = (options: WorldOptions): World => {
     operations,
     journal,
     lanes: new Map(),
+    meters: new Map(),
     faults: [],
     requests: [],
     uploads: new Map(),
@@ -126,6 +131,7 @@ export const createWorld = (options: WorldOptions): World => {
     initialLatencyScale: latencyScale,
     closing: new AbortController(),
   };
+  for (const operation of operations.values()) recount(world, operation);
   for (const operation of operations.values()) {
     if (!isOver(operation, world.clock())) admit(world, operation);
   }
@@ -152,6 +158,7 @@ export const acceptOperation = (world: World, submitter: Submitter, draft: Draft
     promptHash: hashOf(draft.prompt),
     bodyHash: hashOf(submitter.body),
     priceUsd: draft.priceUsd,
+    ...(draft.tokens === undefined ? {} : { tokens: draft.tokens }),
     chargedOnFailure: draft.chargedOnFailure ?? false,
     retryCount: submitter.retryCount,
     submittedAtMs: nowMs,
@@ -183,6 +190,7 @@ export const resetWorld = (world: World): void => {
   world.journal.clear();
   world.operations.clear();
   world.lanes.clear();
+  world.meters.clear();
   world.faults.length = 0;
   world.requests.length = 0;
   world.uploads.clear();

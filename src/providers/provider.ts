@@ -97,6 +97,8 @@ export type Call = {
   webhookUrl?: string;
   /** Asks the provider to keep what it makes, so that a lost answer can be found again: where that is a choice. */
   store?: boolean;
+  /** Told when the headers of a request are written: about when the provider gets it. Must not throw. */
+  onSent?: () => void;
   /** Told once for every HTTP exchange the call makes. */
   onExchange?: (exchange: Exchange) => void;
   /** Text deltas, where the provider streams. Must not throw: paid work hangs on it. */

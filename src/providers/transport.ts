@@ -49,6 +49,7 @@ type State = {
   endsAt: number;
   requests: number;
   sent: boolean;
+  onSent: (() => void) | undefined;
   answer: Answer | null;
   failure: TransportError | null;
   rewrite: (url: URL) => URL;
@@ -272,6 +273,7 @@ export const createTransport = (settings: { maximumBytes?: number } = {}): Trans
         endsAt: performance.now() + call.deadlineMs,
         requests: 0,
         sent: false,
+        onSent: call.onSent,
         answer: null,
         failure: null,
         origin: null,

@@ -6,7 +6,14 @@ export const scopes = ['submit', 'read', 'operate', 'admin'] as const;
 /** `admin` implies all. */
 export type Scope = (typeof scopes)[number];
 
-type ApiKey = { id: string; tenantId: string; scopes: Scope[]; expiresAt: Date | null };
+type ApiKey = {
+  id: string;
+  tenantId: string;
+  /** The tenant's share of what is scarce. */
+  weight: number;
+  scopes: Scope[];
+  expiresAt: Date | null;
+};
 
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex');
 
@@ -15,11 +22,10 @@ const prefixOf = (key: string): string => key.slice(0, 8);
 
 /** One indexed SELECT. Expired keys are found too. */
 export const findApiKey = async (database: Database, key: string): Promise<ApiKey | null> => {
-  const row = await database.apiKey.findUnique({
-    where: { hash: hashOf(key) },
-    select: { id: true, tenantId: true, scopes: true, expiresAt: true },
-  });
-  return row && { ...row, scopes: row.scopes as Scope[] };
+  const rows = await database.$queryRaw<ApiKey[]>`
+    SELECT k.id, k.tenant_id AS "tenantId", t.weight, k.scopes, k.expires_at AS "expiresAt"
+    FROM api_keys k JOIN tenants t ON t.id = k.tenant_id WHERE k.hash = ${hashOf(key)}`;
+  return rows[0] ?? null;
 };
 
 type NewApiKey = {

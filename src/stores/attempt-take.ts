@@ -1,7 +1,9 @@
 import { isTerminal } from '../domain/generation';
 import { handOver, isPaid, readAttempt, recordIf, writeAttempt, type AttemptKey, type AttemptRow } from './attempts';
 import { inTransaction, type Database, type Transaction } from './database';
-import { lockGeneration, type LockedGeneration } from './generations';
+import { lockGeneration, publish, type LockedGeneration } from './generations';
+import { deleteSend, insertSend } from './sends';
+import { useTurn } from './turns';
 
 export type Taken = { attempt: AttemptRow; generation: LockedGeneration };
 
@@ -12,6 +14,8 @@ export type Take =
   | ({ kind: 'recorded' } & Taken)
   /** `subject` was sent by somebody who did not tell how it went; decide nothing before `waitMs` is over. */
   | ({ kind: 'unresolved'; subject: AttemptRow; waitMs: number } & Taken)
+  /** It has no turn, or had it too long ago: to get in line again. */
+  | { kind: 'turnless' }
   | { kind: 'fenced' };
 
 /** How long an answer may still come in after the sender's own deadline, in ms. */
@@ -52,11 +56,11 @@ const settlePredecessor = async (transaction: Transaction, taken: Taken): Promis
     });
     return { kind: 'recorded', attempt: earlier, generation };
   }
-  // never accepted after all: this attempt sends in its place
+  // never accepted after all: this attempt gets in line to send in its place
   const superseded = { status: 'superseded', endedAt: generation.now };
   await writeAttempt(transaction, generation, { key: earlier, patch: superseded });
   await writeAttempt(transaction, generation, { key: attempt, patch: { takesOver: null } });
-  return null;
+  return { kind: 'turnless' };
 };
 
 /** Nothing is sent any more for a generation that was cancelled, is past its deadline or has ended without this attempt. */
@@ -75,6 +79,8 @@ const letGo = async (transaction: Transaction, { attempt, generation }: Taken): 
 
 /** What it is sent with, and by whom: `sender` is another one each time somebody sets out to send. */
 export type Sender = {
+  /** The most it may use. */
+  tokens: number;
   sender: string;
   credential: string | null;
   credentialPrint: string | null;
@@ -100,11 +106,25 @@ export const takeAttempt = (database: Database, key: AttemptKey, sender: Sender)
     if (attempt.status !== 'planned') return { kind: 'recorded', ...taken };
     const earlier = await settlePredecessor(transaction, taken);
     if (earlier) return earlier;
-    if (isOver(generation)) return letGo(transaction, taken);
-    const { epoch } = attempt;
-    const patch = { status: 'submitting', epoch: epoch + 1, sentAt: generation.now, ...sender };
-    return { kind: 'taken', attempt: await writeAttempt(transaction, generation, { key, patch }), generation };
+    return isOver(generation) ? letGo(transaction, taken) : announceSend(transaction, taken, sender);
   });
+
+/** In its turn, which becomes a send. */
+const announceSend = async (
+  transaction: Transaction,
+  { attempt, generation }: Taken,
+  { tokens, ...sender }: Sender,
+): Promise<Take> => {
+  const { generationId, number, provider, model } = attempt;
+  const key = { generationId, number };
+  const { credential } = sender;
+  if (credential === null || !(await useTurn(transaction, key, credential))) return { kind: 'turnless' };
+  const epoch = attempt.epoch + 1;
+  await insertSend(transaction, { ...key, epoch, provider, model, credential, tokens });
+  await publish(transaction, generation, { phase: 'submitting' });
+  const patch = { status: 'submitting', epoch, sentAt: generation.now, ...sender };
+  return { kind: 'taken', attempt: await writeAttempt(transaction, generation, { key, patch }), generation };
+};
 
 /** The sender has given up on its answer: whoever asks what became of it need not wait for the sender's deadline. */
 export const endSend = (database: Database, key: AttemptKey, epoch: number): Promise<AttemptRow | null> =>
@@ -115,10 +135,13 @@ export const endSend = (database: Database, key: AttemptKey, epoch: number): Pro
 
 /** Puts a take back that was never sent. */
 export const untakeAttempt = (database: Database, key: AttemptKey, epoch: number): Promise<void> =>
-  recordIf(database, key, {
-    when: (attempt) => attempt.status === 'submitting' && attempt.epoch === epoch,
-    patch: () => ({ status: 'planned', sentAt: null }),
-  }).then(() => undefined);
+  inTransaction(database, async (transaction) => {
+    const generation = await lockGeneration(transaction, key.generationId);
+    const attempt = await readAttempt(transaction, key);
+    if (attempt.status !== 'submitting' || attempt.epoch !== epoch) return;
+    await writeAttempt(transaction, generation, { key, patch: { status: 'planned', sentAt: null } });
+    await deleteSend(transaction, { ...key, epoch });
+  });
 
 /** The generation has ended: what was planned for it and never sent never will be. */
 export const letGoOfPlanned = async (transaction: Transaction, generation: LockedGeneration): Promise<void> => {

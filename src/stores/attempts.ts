@@ -5,6 +5,7 @@ import { storable } from '../domain/text';
 import { inTransaction, type Database, type Transaction } from './database';
 import { Prisma, type Attempt } from './generated/client';
 import { lockGeneration, publish, type LockedGeneration } from './generations';
+import { leaveLine } from './turns';
 
 export type AttemptKey = { generationId: string; number: number };
 
@@ -47,6 +48,10 @@ export const attemptEvent = (attempt: AttemptRow) => ({
 
 export type AttemptPatch = Prisma.AttemptUpdateInput;
 
+/** What becomes of an attempt that is never sent. */
+const isLeaving = ({ status }: AttemptPatch): boolean =>
+  status === 'canceled' || status === 'rejected' || status === 'superseded';
+
 /** Under the generation's lock: writes the row and appends its event. */
 export const writeAttempt = async (
   transaction: Transaction,
@@ -54,6 +59,7 @@ export const writeAttempt = async (
   { key, patch }: { key: AttemptKey; patch: AttemptPatch },
 ): Promise<AttemptRow> => {
   const attempt = await transaction.attempt.update({ where: unique(key), data: patch });
+  if (isLeaving(patch)) await leaveLine(transaction, key);
   if (patch.status !== undefined) await publish(transaction, generation, { events: [attemptEvent(attempt)] });
   return attempt;
 };
@@ -174,6 +180,7 @@ export const recordSubmitted = (
     if (owner) return owner;
     const patch = { status: 'submitted', operationId: operation.id, operation, providerRequestId };
     if (!awaitsAnswer(attempt)) return createLate(transaction, generation, { original: attempt, patch });
+    if (attempt.status === 'planned') await leaveLine(transaction, key);
     if (attempt.supersededBy === null) await publish(transaction, generation, { phase: 'polling' });
     const cleared = { errorCode: null, errorMessage: null, possibleCostUsd: null, endedAt: null };
     return writeAttempt(transaction, generation, {
@@ -215,11 +222,14 @@ const recordResult = async (
   generation: LockedGeneration,
   { attempt, result }: { attempt: AttemptRow; result: Result },
 ): Promise<AttemptRow> => {
+  if (attempt.status === 'planned') await leaveLine(transaction, attempt);
+  // the choice may have had something to say before
+  const warnings = [...(generation.request.warnings ?? []), ...result.warnings.map(storable)];
   if (attempt.supersededBy === null)
     await publish(transaction, generation, {
       phase: 'storing',
       progress: 100,
-      ...(result.warnings.length > 0 && { warnings: result.warnings.map(storable) }),
+      ...(warnings.length > 0 && { warnings }),
     });
   return writeAttempt(transaction, generation, { key: attempt, patch: succeeded(result, attempt, generation.now) });
 };

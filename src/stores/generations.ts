@@ -10,9 +10,11 @@ import type {
   Usage,
 } from '../domain/generation';
 import type { Money } from '../domain/money';
+import { checkRoom, claimPlace } from './admission';
 import { inTransaction, type Database, type Transaction } from './database';
 import { appendEvents, type NewEvent } from './events';
 import { Prisma } from './generated/client';
+import { queueOfGeneration } from './turns';
 
 /** A generation with its attempts and artifacts; times are RFC 3339. */
 export type GenerationRow = {
@@ -40,6 +42,8 @@ export type GenerationRow = {
   completedAt: string | null;
   attempts: (AttemptView & { estimatedUsd: Money | null })[];
   artifacts: { index: number; contentType: string; bytes: number; sha256: string }[];
+  /** While it waits for capacity: its place from 1, and in about how many seconds its turn comes, if anybody can tell. */
+  queue: { position: number; expectedSeconds: number | null } | null;
 };
 
 export type NewGeneration = {
@@ -48,6 +52,8 @@ export type NewGeneration = {
   request: GenerationRequest;
   requestHash: string;
   idempotencyKey: string | null;
+  /** How many of its tenant may not have ended when it comes; absent: any number. */
+  queuedPerTenant?: number;
 };
 
 /** `false`: its idempotency key has one already. */
@@ -66,14 +72,32 @@ export const insertGeneration = async (
   return inserted === 1;
 };
 
+/** Throws `policy_rate_limited` where the tenant has too many already. */
+const insertIfRoom = async (database: Database, generation: NewGeneration): Promise<boolean> => {
+  const { tenantId, queuedPerTenant: most } = generation;
+  if (most === undefined || (await checkRoom(database, { tenantId, most })) === 'ample')
+    return insertGeneration(database, generation);
+  return inTransaction(database, async (transaction) => {
+    await claimPlace(transaction, { tenantId, most });
+    return insertGeneration(transaction, generation);
+  });
+};
+
 /** Inserts, or returns what the same key and body made before. The commit of this row is the promise to finish it. */
 export const createGeneration = async (
   database: Database,
   generation: NewGeneration,
 ): Promise<{ id: string; created: boolean }> => {
   const { id, tenantId, requestHash, idempotencyKey } = generation;
-  if ((await insertGeneration(database, generation)) || idempotencyKey === null) return { id, created: true };
-  const earlier = await findByIdempotencyKey(database, { tenantId, idempotencyKey, requestHash });
+  const findEarlier = () =>
+    idempotencyKey === null ? null : findByIdempotencyKey(database, { tenantId, idempotencyKey, requestHash });
+  const inserted = await insertIfRoom(database, generation).catch(async (error: unknown) => {
+    // the last place may have gone to this very key
+    if (!(error instanceof SureshotError) || (await findEarlier()) === null) throw error;
+    return false;
+  });
+  if (inserted || idempotencyKey === null) return { id, created: true };
+  const earlier = await findEarlier();
   if (earlier === null) throw new Error('the generation of this idempotency key has gone');
   return { id: earlier, created: false };
 };
@@ -121,7 +145,7 @@ const selectRow = Prisma.sql`
       AS "priceVersion",
     ${time('g.cancel_requested_at')} AS "cancelRequestedAt", ${time('g.created_at')} AS "createdAt",
     ${time('g.started_at')} AS "startedAt", ${time('g.completed_at')} AS "completedAt",
-    ${attemptsOfGeneration} AS attempts, ${artifactsOfGeneration} AS artifacts
+    ${attemptsOfGeneration} AS attempts, ${artifactsOfGeneration} AS artifacts, ${queueOfGeneration} AS queue
   FROM generations g`;
 
 /** `null` also for another tenant's id. */
@@ -192,6 +216,7 @@ export const requestCancel = async (
 /** What a step of the workflow decides by, read under the generation's row lock. */
 export type LockedGeneration = {
   id: string;
+  tenantId: string;
   status: GenerationStatus;
   phase: Phase | null;
   progress: number | null;
@@ -211,7 +236,7 @@ export type LockedGeneration = {
 };
 
 const columns = Prisma.sql`
-  id, status, phase, progress, request, analysis, decision, input_error AS "inputError", cancel_requested_at AS "cancelRequestedAt",
+  id, tenant_id AS "tenantId", status, phase, progress, request, analysis, decision, input_error AS "inputError", cancel_requested_at AS "cancelRequestedAt",
   deadline_at AS "deadlineAt", held_at AS "heldAt", rerun_of AS "rerunOf", started_at AS "startedAt", clock_timestamp() AS now`;
 
 /** First lock of every transaction that writes: generation before attempts, so that two steps cannot deadlock. */

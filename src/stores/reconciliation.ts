@@ -1,24 +1,34 @@
+import type { GenerationRequest } from '../domain/generation';
 import type { AttemptKey } from './attempts';
 import { inTransaction, type Database } from './database';
 import { lockGeneration, publish } from './generations';
 
-export type Unbegun = { id: string; tenantId: string; medium: string };
+export type Unbegun = {
+  id: string;
+  tenantId: string;
+  weight: number;
+  medium: string;
+  priority: GenerationRequest['priority'];
+};
 
 /** Accepted more than `olderThanSeconds` ago and not begun: their workflow was never started, or just not yet. */
 export const listNotBegun = (database: Database, olderThanSeconds: number): Promise<Unbegun[]> =>
   database.$queryRaw`
-    SELECT id, tenant_id AS "tenantId", medium FROM generations
-    WHERE status = 'queued' AND created_at < now() - make_interval(secs => ${olderThanSeconds}) ORDER BY id LIMIT 500`;
+    SELECT g.id, g.tenant_id AS "tenantId", t.weight, g.medium, g.request ->> 'priority' AS priority
+    FROM generations g JOIN tenants t ON t.id = g.tenant_id
+    WHERE g.status = 'queued' AND g.created_at < now() - make_interval(secs => ${olderThanSeconds})
+    ORDER BY g.id LIMIT 500`;
 
 /**
  * Running, and silent for a while: no event of theirs is younger than `silentSeconds`. A random handful, so that a
- * crowd of slow ones cannot hide a stuck one for ever.
+ * crowd of slow ones cannot hide a stuck one for ever. Those that wait for their turn are not among them: it asks.
  */
 export const listSilent = (database: Database, silentSeconds: number): Promise<{ id: string }[]> =>
   database.$queryRaw`
     SELECT g.id FROM generations g
     WHERE g.status = 'running' AND NOT EXISTS (
       SELECT FROM events e WHERE e.generation_id = g.id AND e.at > now() - make_interval(secs => ${silentSeconds}))
+      AND (g.deadline_at < now() OR NOT EXISTS (SELECT FROM turns t WHERE t.generation_id = g.id))
     ORDER BY random() LIMIT 200`;
 
 /** Cancelled by a caller, but the workflow has not ended them: it was not told, or could not be. */

@@ -1,5 +1,6 @@
 import { SureshotError, type FailureCode } from '../domain/failure';
 import type { Medium } from '../domain/generation';
+import { claimPlace } from './admission';
 import { attemptEvent, isCounted, possession, unique, type AttemptRow } from './attempts';
 import { inTransaction, type Database, type Transaction } from './database';
 import { Prisma } from './generated/client';
@@ -135,6 +136,8 @@ export const createRerun = (database: Database, rerun: NewRerun): Promise<{ id: 
     checkRerunnable(latest, rerun.rerunOf);
     const source = await readSource(transaction, latest);
     if (rerun.from === 'failed_step') checkSettled(source);
+    const { tenantId, queuedPerTenant: most } = rerun;
+    if (most !== undefined) await claimPlace(transaction, { tenantId, most });
     const inserted = await insertGeneration(transaction, { ...rerun, rerunOf: latest.id });
     if (!inserted) throw conflict('another request with this Idempotency-Key is being accepted', 1);
     if (rerun.from === 'failed_step' && rerun.sameWork) await continueFrom(transaction, source, rerun);

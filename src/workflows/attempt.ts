@@ -1,12 +1,15 @@
 import {
   CancellationScope,
+  condition,
+  defineSignal,
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
+  setHandler,
   startChild,
 } from '@temporalio/workflow';
 import type { AttemptStep } from '../domain/attempt-step';
-import { watchWorkflowId, type AttemptInput } from './messages';
+import { signals, watchWorkflowId, type AttemptInput } from './messages';
 import { listenForHints, lookUntilEnded, waitForFirstLook } from './looking';
 import { ledger, submitTo, transferFrom } from './proxies';
 import type { watch } from './watch';
@@ -36,15 +39,43 @@ const leaveToWatch = ({ generationId, number }: AttemptInput): Promise<void> =>
     }
   });
 
+type Turn = { come: boolean };
+
+const listenForTurn = (): Turn => {
+  const turn: Turn = { come: false };
+  setHandler(defineSignal(signals.turn), () => void (turn.come = true));
+  return turn;
+};
+
+/** Until it was sent, or will not be: told of its turn it asks again, and now and then without being told. */
+const submitInTurn = async (input: AttemptInput, turn: Turn): Promise<AttemptStep> => {
+  const key = { generationId: input.generationId, number: input.number };
+  for (;;) {
+    turn.come = false;
+    // never cut off: an answer that nobody waits for is paid work that nobody knows of
+    const step = await CancellationScope.nonCancellable(() => submitTo(input)(key));
+    if (step.state !== 'waiting') return step;
+    tell(input, 'waiting for capacity');
+    try {
+      await condition(() => turn.come, step.waitMs);
+    } catch (error) {
+      if (!isCancellation(error)) throw error;
+      // nothing was sent
+      await CancellationScope.nonCancellable(() => ledger.releaseAttempt(key));
+      return { state: 'canceled' };
+    }
+  }
+};
+
 /** One provider, one paid submit: submit → poll → store. Ends with a tagged outcome, never with an error. */
 export async function attempt(input: AttemptInput): Promise<AttemptStep> {
   const key = { generationId: input.generationId, number: input.number };
   const hint = listenForHints();
+  const turn = listenForTurn();
   tell(input, 'submitting');
   releaseWhenCanceled(key);
-  // never cut off: an answer that nobody waits for is paid work that nobody knows of
-  let step = await CancellationScope.nonCancellable(() => submitTo(input)(key));
   try {
+    let step = await submitInTurn(input, turn);
     if (step.state === 'pending') {
       tell(input, 'polling');
       await waitForFirstLook(hint, step.pollAfterMs);

@@ -16,11 +16,14 @@ export const watchWorkflowId = (generationId: string, number: number): string =>
 
 export const searchAttributes = ['SureshotTenant', 'SureshotMedium', 'SureshotProvider', 'SureshotStatus'] as const;
 
-/** Signals. `resolved` tells `generate` that something was decided or found out about a lost answer it waits for. */
-export const signals = { providerCallback: 'providerCallback', resolved: 'resolved' } as const;
+/**
+ * Signals. `resolved` tells `generate` that something was decided or found out about a lost answer it waits for, `turn`
+ * tells `attempt` that it may be sent now.
+ */
+export const signals = { providerCallback: 'providerCallback', resolved: 'resolved', turn: 'turn' } as const;
 
 /** Ids of the schedules and of the workflows they start. */
-export const schedules = { reconcile: 'reconcile', orphans: 'reconcile/orphans' } as const;
+export const schedules = { reconcile: 'reconcile', orphans: 'reconcile/orphans', health: 'health' } as const;
 
 export type ReconcileInput = { orphans?: boolean };
 

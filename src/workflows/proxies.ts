@@ -101,6 +101,14 @@ export const { reconcileOrphans } = proxyActivities<Pick<Activities, 'reconcileO
   retry: { maximumAttempts: 1 },
 });
 
+/** A check that does not end is made again at the next round. */
+export const { checkProviders } = proxyActivities<Pick<Activities, 'checkProviders'>>({
+  taskQueue: taskQueues.providers,
+  startToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: '1 minute',
+  retry: { maximumAttempts: 1 },
+});
+
 /** Somebody waits for it, and a second call would show something else. */
 export const { probeProvider } = proxyActivities<Pick<Activities, 'probeProvider'>>({
   taskQueue: taskQueues.providers,

@@ -34,6 +34,7 @@ beforeEach(async () => {
     start: ({ id }) => note('start', id, 'started'),
     cancel: (id) => note('cancel', id, undefined),
     resolve: (id) => note('resolve', id, undefined),
+    giveTurn: ({ generationId }) => note('turn', generationId, 'told'),
     isClosed: (id) => note('ask', id, false),
     watch: ({ generationId, number }) => note('watch', `${generationId}-${number}`, 'started'),
   };

@@ -8,11 +8,13 @@ import { pino } from 'pino';
 import { ulid } from 'ulid';
 import { createApp, type ApiDependencies } from '../../src/api/app';
 import type { Model } from '../../src/domain/model';
+import { composeLimits } from '../../src/domain/registry';
 import { catalogue } from '../../src/providers/catalogue';
 import { createApiKey, ensureBootstrapKey, type Scope } from '../../src/stores/api-keys';
 import { createFileBlobs, type BlobStore } from '../../src/stores/blobs';
 import { connectDatabase, type Database } from '../../src/stores/database';
 import { createTenant } from '../../src/stores/tenants';
+import { createVault } from '../../src/stores/vault';
 import { createTestDatabase } from '../support/database';
 
 export const adminKey = 'sk_test_bootstrap_0123456789';
@@ -110,13 +112,23 @@ export const startApi = async (changes: Partial<ApiDependencies> = {}): Promise<
     isReachable: () => Promise.resolve(true),
     probe: () => Promise.resolve({ latencyMs: 1, model: null, code: null }),
   };
-  const app = createApp({
+  const vault = createVault(database, [{ id: 'test', key: Buffer.alloc(32, 7) }]);
+  const dependencies: ApiDependencies = {
     database,
     blobs,
     catalogue: [...catalogue, retiredVideo],
-    routing: { strategy: 'balanced', defaults: {}, unknownPrices: 'block' },
+    routing: { strategy: 'balanced', defaults: {}, experiments: [], unknownPrices: 'block' },
     configured: new Set(['mock', 'fal', 'openai']),
     aliases: new Map(),
+    keys: {
+      environment: new Map(),
+      keep: (provider, key) => vault.keep(provider, key),
+      printOf: (secret) => vault.printOf({ alias: '', secret }),
+      findMissing: () => null,
+      refresh: () => Promise.resolve(),
+    },
+    limitsOf: (provider) => composeLimits(provider, catalogue),
+    queuedPerTenant: 10_000,
     clock: () => now,
     newId: () => `gen_${ulid()}`,
     logger: pino({ level: 'debug' }, lines),
@@ -125,9 +137,10 @@ export const startApi = async (changes: Partial<ApiDependencies> = {}): Promise<
     corsOrigins: [],
     temporalUiUrl: 'http://127.0.0.1:8233',
     version: '0.0.0-test',
-    ...changes,
-  });
-  const server = createServer(app);
+  };
+  // what is read anew each time stays so
+  Object.defineProperties(dependencies, Object.getOwnPropertyDescriptors(changes));
+  const server = createServer(createApp(dependencies));
   const url = await listen(server);
   if (!changes.database) await ensureBootstrapKey(database, adminKey);
   return {

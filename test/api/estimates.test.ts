@@ -7,6 +7,7 @@ const configured = new Set(['mock', 'fal', 'runway', 'openai']);
 const routing = {
   strategy: 'cost',
   defaults: { video: { model: 'runway/gen4.5', fallback: 'fal/veo3.1' } },
+  experiments: [],
   unknownPrices: 'block',
 } as const;
 
@@ -66,7 +67,11 @@ test('an unknown price is no price, never 0', async () => {
   const unpriced = catalogue.map((model) => (model.id === 'fal/flux/dev' ? { ...model, price: null } : model));
   const body = { medium: 'image', model: 'fal/flux/dev', input: { prompt: 'a lighthouse' } };
   const blocking = await startApi({ configured, catalogue: unpriced });
-  const allowing = await startApi({ configured, catalogue: unpriced, routing: { ...routing, unknownPrices: 'allow' } });
+  const allowing = await startApi({
+    configured,
+    catalogue: unpriced,
+    routing: { ...routing, experiments: [], unknownPrices: 'allow' },
+  });
   try {
     expect((await blocking.call('POST /v1/estimates', body)).body).toMatchObject({
       chosen: null,

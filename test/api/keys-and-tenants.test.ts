@@ -128,6 +128,50 @@ describe('POST /v1/tenants and /v1/api-keys', () => {
   });
 });
 
+describe('PATCH /v1/tenants/{id}', () => {
+  const change = (id: string, body: object, headers?: Record<string, string>) =>
+    api.call(`PATCH /v1/tenants/${id}`, body, headers);
+
+  test('changes the weight, the name or both', async () => {
+    const id = await api.addTenant();
+    expect(await change(id, { weight: 5 })).toMatchObject({ status: 200, body: { id, name: id, weight: 5 } });
+    expect(await change(id, { name: `${id} renamed` })).toMatchObject({ status: 200, body: { weight: 5 } });
+    const row = await api.database.tenant.findUniqueOrThrow({ where: { id } });
+    expect(row).toMatchObject({ name: `${id} renamed`, weight: 5 });
+    expect((await change('ten_default', { weight: 1 })).status).toBe(200);
+  });
+
+  test.each([
+    [{ weight: 0 }, '/weight'],
+    [{ weight: 1001 }, '/weight'],
+    [{ weight: 1.5 }, '/weight'],
+    [{ weight: null }, '/weight'],
+    [{ name: ' ' }, '/name'],
+    [{ weight: 2, id: 'ten_mine' }, '/id'],
+    [{}, ''],
+  ])('refuses %j', async (body, pointer) => {
+    const id = await api.addTenant();
+    expect(await change(id, body)).toMatchObject({ status: 422, body: { errors: [{ pointer }] } });
+  });
+
+  test('refuses a name that another one has, and knows no tenant that is not there', async () => {
+    const [id, other] = [await api.addTenant(), await api.addTenant()];
+    expect(await change(id, { name: other })).toMatchObject({ status: 409, body: { errors: [{ pointer: '/name' }] } });
+    expect((await change(id, { name: id })).status).toBe(200);
+    expect(await change('ten_nobody', { weight: 2 })).toMatchObject({
+      status: 404,
+      body: { code: 'caller_not_found' },
+    });
+  });
+
+  test('is for an admin of the tenant default', async () => {
+    const id = await api.addTenant();
+    const own = withKey(await api.addKey({ tenant: id, scopes: ['admin'] }));
+    expect((await change(id, { weight: 1000 }, own)).status).toBe(403);
+    expect((await change(id, { weight: 2 }, withKey(await api.addKey({ scopes: ['operate'] })))).status).toBe(403);
+  });
+});
+
 describe('the bootstrap key', () => {
   test('is made once by twenty processes at a time', async () => {
     const key = 'a bootstrap key of many processes';

@@ -50,9 +50,9 @@ type Listed = {
   configured: boolean;
   enabled: boolean;
   dashboardUrl: string | null;
-  credentials: { alias: string; lastError: { code: string; at: string } | null }[];
-  latencyMs: { p50: number | null; p95: number | null };
-  successRate: number | null;
+  credentials: { alias: string; status: string; lastError: { code: string; at: string } | null }[];
+  health: { status: string; reason: string | null };
+  models: { id: string }[];
 };
 
 const list = async (): Promise<Listed[]> => {
@@ -84,7 +84,11 @@ describe('GET /v1/providers', () => {
   });
 
   test('knows nothing of a provider that was not used', async () => {
-    expect(await providerOf('openai')).toMatchObject({ latencyMs: { p50: null, p95: null }, successRate: null });
+    expect(await providerOf('openai')).toMatchObject({
+      ...{ latencyMs: { p50: null, p95: null, ewma: null }, successRate: null, retrySuccessRate: null },
+      ...{ paused: false, pause: null, breaker: 'closed', breakers: [], lastError: null, models: [] },
+      health: { status: 'unknown', reason: null, checkedAt: null, check: null },
+    });
   });
 
   test('tells from the attempts of the last day how it went, and what went wrong with which key', async () => {
@@ -99,25 +103,36 @@ describe('GET /v1/providers', () => {
         { ...sent, generationId: body.id, number: 2, credential: 'spare', status: 'succeeded' },
       ],
     });
+    const figures = { latencyMs: { p50: 4_000, p95: 4_000, ewma: 4_000 }, successRate: 0.5, retrySuccessRate: null };
+    const noFigures = { latencyMs: { p50: null, p95: null, ewma: null }, successRate: null, retrySuccessRate: null };
+    const lastError = { code: 'provider_auth', at: endedAt.toISOString(), credential: 'main' };
     expect(await providerOf('fal')).toEqual({
       id: 'fal',
       configured: true,
       enabled: true,
       paused: false,
-      breaker: null,
-      health: null,
+      pause: null,
+      breaker: 'closed',
+      breakers: [],
+      health: { status: 'unknown', reason: null, checkedAt: null, check: null },
       dashboardUrl: 'https://fal.ai/dashboard',
       credentials: [
         {
           alias: 'main',
           status: 'active',
           cooldownUntil: null,
+          disabledBy: null,
           lastError: { code: 'provider_auth', at: endedAt.toISOString() },
+          lastUsedAt: null,
         },
-        { alias: 'spare', status: 'active', cooldownUntil: null, lastError: null },
+        { alias: 'spare', status: 'active', cooldownUntil: null, disabledBy: null, lastError: null, lastUsedAt: null },
       ],
-      latencyMs: { p50: 4_000, p95: 4_000 },
-      successRate: 0.5,
+      ...figures,
+      lastError: { ...lastError, model: 'fal/clip' },
+      models: [
+        { id: 'fal/clip', enabled: true, breaker: 'closed', ...figures, lastError },
+        { id: 'fal/off', enabled: false, breaker: 'closed', ...noFigures, lastError: null },
+      ],
     });
     expect(await providerOf('mock')).toMatchObject({ successRate: null });
   });

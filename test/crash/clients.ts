@@ -27,7 +27,7 @@ const patienceMs = 10_000;
 /** Whether another try may help: what is said while a process starts, stops or waits for the database. */
 const passes = (status: number): boolean => status >= 500 || status === 429 || status === 408;
 
-export const createClients = ({ apiUrls, apiKey }: Tree, random: Random): Clients => {
+export const createClients = ({ apiUrls, apiKey }: Pick<Tree, 'apiUrls' | 'apiKey'>, random: Random): Clients => {
   const answers: Answers = { ids: new Map(), oddities: [], repeats: 0 };
 
   const askOnce = (target: string, init: { method?: string; body?: unknown; key?: string }): Promise<Response> =>

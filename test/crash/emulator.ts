@@ -7,16 +7,48 @@ export type Booking = {
   operation: string;
   model: string;
   promptHash: string;
+  credential: string;
   costUsd: string;
   submittedAt: string;
+  startedAt: string | null;
   endedAt: string | null;
   state: 'running' | 'succeeded' | 'failed' | 'canceled';
   submits: number;
   retryCount: number;
 };
 
+/** A request it saw. */
+export type Seen = {
+  provider: string;
+  kind: string;
+  credential: string | null;
+  operation: string | null;
+  model: string | null;
+  status: number | null;
+  fault: string | null;
+  at: string;
+};
+
+/** How one key (`model`: with one model) stands and stood against its limits there. */
+export type Meter = {
+  provider: string;
+  credential: string;
+  model: string | null;
+  limits: Record<string, number | null>;
+  requests: number;
+  accepted: number;
+  waited: number;
+  refused: Record<string, number>;
+  peaks: Record<string, number>;
+};
+
 export type EmulatorControl = {
   ledger(): Promise<Booking[]>;
+  /** Of its process. */
+  pid(): Promise<number>;
+  requests(): Promise<Seen[]>;
+  meters(): Promise<Meter[]>;
+  setLimits(limits: Record<string, unknown>): Promise<void>;
   addFault(fault: Record<string, unknown>): Promise<void>;
   clearFaults(): Promise<void>;
   setLatencyScale(latencyScale: number): Promise<void>;
@@ -41,8 +73,13 @@ export const controlEmulator = (emulatorUrl: string): EmulatorControl => {
       }
     }
   };
+  const list = async (route: string): Promise<unknown> => ((await ask(route, 'GET')) as { data: unknown }).data;
   return {
-    ledger: async () => ((await ask('ledger', 'GET')) as { data: Booking[] }).data,
+    ledger: async () => (await list('ledger')) as Booking[],
+    pid: async () => ((await ask('health', 'GET')) as { pid: number }).pid,
+    requests: async () => (await list('requests?kind=submit')) as Seen[],
+    meters: async () => (await list('limits')) as Meter[],
+    setLimits: async (limits) => void (await ask('settings', 'POST', { limits })),
     addFault: async (fault) => void (await ask('faults', 'POST', fault)),
     clearFaults: async () => void (await ask('faults', 'DELETE')),
     setLatencyScale: async (latencyScale) => void (await ask('settings', 'POST', { latencyScale })),

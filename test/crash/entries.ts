@@ -6,21 +6,26 @@ import { distVariable } from './production';
 
 const names = ['worker', 'api', 'orders', 'production'];
 
+/** A module of a suite as JavaScript, for a process without a loader. */
+export const compileModule = (source: string, folder: string): string => {
+  mkdirSync(folder, { recursive: true });
+  const { code } = transformFileSync(source, {
+    swcrc: false,
+    jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+    module: { type: 'commonjs' },
+  });
+  const file = path.join(folder, `${path.basename(source, '.ts')}.js`);
+  writeFileSync(file, code);
+  return file;
+};
+
 /**
  * As JavaScript, once for all starts: a loader that looks at every module of every SDK would double the time that a killed
  * process takes to come back.
  */
 export const compileEntries = (home: string): string => {
   const folder = path.join(home, 'entries');
-  mkdirSync(folder, { recursive: true });
-  for (const name of names) {
-    const { code } = transformFileSync(path.join(__dirname, `${name}.ts`), {
-      swcrc: false,
-      jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
-      module: { type: 'commonjs' },
-    });
-    writeFileSync(path.join(folder, `${name}.js`), code);
-  }
+  for (const name of names) compileModule(path.join(__dirname, `${name}.ts`), folder);
   return folder;
 };
 

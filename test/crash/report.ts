@@ -68,7 +68,7 @@ export const measureRecovery = (
 
 type Row = readonly (string | number)[];
 
-const table = (head: Row, rows: readonly Row[]): string =>
+export const table = (head: Row, rows: readonly Row[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 
 const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, one) => sum + one, 0);
@@ -102,7 +102,7 @@ const doneTable = ({ outcomes, deeds, faults, repeats }: Report): string =>
     ],
   );
 
-const checkTable = (checks: readonly Check[]): string =>
+export const checkTable = (checks: readonly Check[]): string =>
   table(
     ['promise', 'holds', 'figures'],
     checks.map(({ promise, figure, offenders }) => [

@@ -15,6 +15,7 @@ import { everyBoundary, listTakenOrders, withdrawOrders, type AnyBoundary } from
 import { createRandom } from './random';
 import { countBy, isGreen, measureRecovery, type Report } from './report';
 import { kindOf, processNames, startTree, type Death, type Tree } from './tree';
+import { composeRoomySettings } from '../support/roomy-settings';
 
 export type SuiteOptions = {
   seed: number;
@@ -293,7 +294,7 @@ const runOn = async (tree: Tree, options: SuiteOptions): Promise<Omit<Finished, 
 export const runSuite = async (options: SuiteOptions): Promise<Finished> => {
   const home = await mkdtemp(path.join(tmpdir(), 'sureshot-crash-'));
   const settingsFile = path.join(home, 'settings.yaml');
-  await writeFile(settingsFile, settings);
+  await writeFile(settingsFile, composeRoomySettings(settings));
   const tree = await startTree(home, {
     settingsFile,
     latencyScale: usualLatency,

@@ -45,9 +45,9 @@ export type Tree = {
 export const processNames = ['postgres', 'temporal', 'emulator', 'worker-1', 'worker-2', 'api-1', 'api-2'] as const;
 
 /** Without the number. */
-export const kindOf = (name: string): string => name.replace(/-\d$/, '');
+export const kindOf = (name: string): string => name.replace(/-\d+$/, '');
 
-const portNames = ['postgres', 'temporal', 'temporalUi', 'emulator', 'api-1', 'api-2'];
+const serverPorts = ['postgres', 'temporal', 'temporalUi', 'emulator'];
 const stopTimeoutMs = 10_000;
 
 /** Of one that cannot start yet, because what it needs has been killed too. */
@@ -140,6 +140,7 @@ type Place = {
   ports: Record<string, number>;
   apiKey: string;
   hearsProviders: boolean;
+  services: readonly Service[];
 };
 
 type Servers = { databaseUrl: string; specs: ChildSpec[] };
@@ -169,7 +170,7 @@ const prepareServers = async ({ reaper }: Keeper, { config, environment, ports }
 };
 
 const prepareServices = (place: Place, databaseUrl: string): ChildSpec[] => {
-  const { config, environment, ports, apiKey } = place;
+  const { config, environment, ports, apiKey, services } = place;
   const surroundings = {
     apiKey,
     secret: keepSecret(config.home, 'secret'),
@@ -187,11 +188,10 @@ const prepareServices = (place: Place, databaseUrl: string): ChildSpec[] => {
     ...entryEnvironment,
   };
   const entries = compileEntries(config.home);
-  const entry = (name: string): string => path.join(entries, `${name}.js`);
-  return [
-    ...['worker-1', 'worker-2'].map((name) => suiteChild(name, entry('worker'), shared)),
-    ...['api-1', 'api-2'].map((name) => suiteChild(name, entry('api'), { ...shared, PORT: String(ports[name]) })),
-  ];
+  return services.map(({ name, environment: own = {} }) => {
+    const port = kindOf(name) === 'api' ? { PORT: String(ports[name]) } : {};
+    return suiteChild(name, path.join(entries, `${kindOf(name)}.js`), { ...shared, ...port, ...own });
+  });
 };
 
 const startMembers = async (keeper: Keeper, members: readonly Member[]): Promise<void> => {
@@ -204,15 +204,25 @@ const stopMember = async (member: Member): Promise<void> => {
   await member.finished;
 };
 
+/** An API or a worker, by its name. */
+export type Service = { name: string; environment?: Record<string, string> };
+
+const usualServices: readonly Service[] = processNames
+  .filter((name) => ['worker', 'api'].includes(kindOf(name)))
+  .map((name) => ({ name }));
+
 export type TreeOptions = {
   settingsFile: string;
   latencyScale: number;
   /** Providers are told where they may announce the end of work; else they are only looked at. */
   hearsProviders: boolean;
+  /** Two of each where nothing is said. */
+  services?: readonly Service[];
 };
 
 export const startTree = async (home: string, options: TreeOptions): Promise<Tree> => {
-  const { settingsFile, latencyScale, hearsProviders } = options;
+  const { settingsFile, latencyScale, hearsProviders, services = usualServices } = options;
+  const apiNames = services.map(({ name }) => name).filter((name) => kindOf(name) === 'api');
   prepareHome(home);
   const orders = path.join(home, 'orders');
   prepareOrders(orders);
@@ -223,13 +233,14 @@ export const startTree = async (home: string, options: TreeOptions): Promise<Tre
     SURESHOT_ENCRYPTION_KEYS: `crash=${randomBytes(32).toString('base64')}`,
     EMULATOR_LATENCY_SCALE: String(latencyScale),
   };
-  const ports = await keepPorts(home, portNames);
+  const ports = await keepPorts(home, [...serverPorts, ...apiNames]);
   const place: Place = {
     config: readStackConfig(environment),
     environment,
     ports,
     apiKey: keepSecret(home, 'api-key'),
     hearsProviders,
+    services,
   };
   const keeper: Keeper = { home, reaper: startReaper(ignore), deaths: [], readiness: [] };
   const { databaseUrl, specs } = await prepareServers(keeper, place);
@@ -242,7 +253,7 @@ export const startTree = async (home: string, options: TreeOptions): Promise<Tre
     databaseUrl,
     temporalAddress: `127.0.0.1:${ports['temporal']}`,
     emulatorUrl: `http://127.0.0.1:${ports['emulator']}`,
-    apiUrls: ['api-1', 'api-2'].map((name) => `http://127.0.0.1:${ports[name]}`),
+    apiUrls: apiNames.map((name) => `http://127.0.0.1:${ports[name]}`),
     apiKey: place.apiKey,
     areReady: (names) => find(names).every(({ ready }) => ready),
     kill: (name) => find([name]).some(kill),

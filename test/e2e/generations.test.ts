@@ -204,6 +204,7 @@ describe('cancel and deadline', () => {
     await system.until(id, ({ attempts }) => attempts[0]?.error?.code === 'provider_rate_limited');
     await system.call(`/v1/generations/${id}/cancel`, { method: 'POST' });
     expect(await system.untilEnded(id)).toMatchObject({ status: 'canceled' });
+    await system.call('/v1/providers/runway/credentials/key-1/enable', { method: 'POST' });
     expect((await system.ledger()).length).toBe(before);
   });
 
@@ -254,6 +255,7 @@ describe('cancel and deadline', () => {
     });
     const resource = await system.untilEnded(id);
     expect(resource).toMatchObject({ status: 'expired', cost: { actualUsd: '0', possibleUsd: '0' } });
+    await system.call('/v1/providers/elevenlabs/credentials/key-1/enable', { method: 'POST' });
   });
 });
 

@@ -283,6 +283,7 @@ describe('a re-run', () => {
     const source = sourceOf('unsent');
     expect(source).toMatchObject({ status: 'expired', cost: { actualUsd: '0', possibleUsd: '0' } });
     expect(await system.paidFor(prompts.unsent)).toEqual([]);
+    await system.call('/v1/providers/elevenlabs/credentials/key-1/enable', { method: 'POST' });
     expect(await system.untilEnded((await rerun(source.id)).id)).toMatchObject({ status: 'succeeded' });
     expect(await system.paidFor(prompts.unsent)).toHaveLength(1);
   });

@@ -26,6 +26,7 @@ import {
   statusOf,
   statusesOf,
   take,
+  takeInTurn,
   tenantId,
   type Ledger,
 } from './ledger';
@@ -67,7 +68,7 @@ test('notes that it is about to send before anything is sent', async () => {
 
 test('shows which service it was sent through', async () => {
   const key = await beginAttempt(database);
-  await takeAttempt(database, key, makeSender({ gateway: 'gateway.example' }));
+  await takeInTurn(database, key, makeSender({ gateway: 'gateway.example' }));
   const shown = await findGeneration(database, tenantId, key.generationId);
   expect(shown?.attempts).toMatchObject([{ status: 'submitting', credential: 'main', gateway: 'gateway.example' }]);
 });
@@ -276,7 +277,7 @@ test('an answer after all, where the provider had said that it never received it
 test('a take whose acknowledgement was lost is the same take', async () => {
   const key = await beginAttempt(database);
   const sender = makeSender();
-  expect(await takeAttempt(database, key, sender)).toMatchObject({ kind: 'taken', attempt: { epoch: 1 } });
+  expect(await takeInTurn(database, key, sender)).toMatchObject({ kind: 'taken', attempt: { epoch: 1 } });
   expect(await takeAttempt(database, key, sender)).toMatchObject({ kind: 'taken', attempt: { epoch: 1 } });
   expect((await take(database, key)).kind).toBe('unresolved');
 });

@@ -5,15 +5,16 @@ import type { AttemptPolicy } from '../../src/domain/next-attempt';
 import { planAttempt } from '../../src/stores/attempt-plan';
 import { takeAttempt, type Sender } from '../../src/stores/attempt-take';
 import { readAttempt, type AttemptKey, type Result } from '../../src/stores/attempts';
-import { connectDatabase, type Database } from '../../src/stores/database';
+import { connectDatabase, inTransaction, type Database } from '../../src/stores/database';
 import { createGeneration, publishChange } from '../../src/stores/generations';
 import { createTenant } from '../../src/stores/tenants';
+import { joinLine, listWaitingModels, lockQueue, placeNewcomers } from '../../src/stores/turns';
 import { createTestDatabase } from '../support/database';
 import { makeCandidate, makeRequest } from '../support/generation-data';
 
 export const tenantId = 'ten_test';
 
-export type Ledger = { database: Database; close: () => Promise<void> };
+export type Ledger = { database: Database; url: string; close: () => Promise<void> };
 
 export const openLedger = async (): Promise<Ledger> => {
   const test = await createTestDatabase();
@@ -23,7 +24,7 @@ export const openLedger = async (): Promise<Ledger> => {
     await database.$disconnect();
     await test.drop();
   };
-  return { database, close };
+  return { database, url: test.url, close };
 };
 
 const candidates = ['acme/clip', 'brick/reel'].map((model) => makeCandidate(model, { estimatedCostUsd: '0.04' }));
@@ -62,12 +63,69 @@ export const beginAttempt = async (database: Database): Promise<AttemptKey> => {
   return { generationId, number: 1 };
 };
 
+export type Planned = { tenant?: string; model?: string; estimatedUsd?: string | null } & Partial<GenerationRequest>;
+
+/** A planned attempt of a generation of its own, with this model only. */
+export const beginWith = async (database: Database, asked: Planned = {}): Promise<AttemptKey> => {
+  const { tenant = tenantId, model = 'acme/clip', estimatedUsd = '0.04', ...overrides } = asked;
+  const generationId = await accept(database, overrides, tenant);
+  const chosen = [makeCandidate(model, { estimatedCostUsd: estimatedUsd })];
+  const decision = { strategy: 'balanced', variant: null, candidates: chosen } as const;
+  await publishChange(database, generationId, () => ({
+    status: 'running',
+    decision: { ...decision, candidates: chosen },
+  }));
+  await plan(database, generationId);
+  return { generationId, number: 1 };
+};
+
+/** Many planned attempts at once, written straight into the tables. */
+export const beginCrowd = async (
+  database: Database,
+  count: number,
+  { tenant = tenantId, model = 'acme/clip' }: { tenant?: string; model?: string } = {},
+): Promise<AttemptKey[]> => {
+  const ids = Array.from({ length: count }, () => `gen_${ulid()}`);
+  const request = makeRequest();
+  await database.$executeRaw`
+    INSERT INTO generations (id, tenant_id, medium, status, request, request_hash, metadata, tags, warnings, deadline_at, started_at)
+    SELECT id, ${tenant}, ${request.medium}, 'running', ${JSON.stringify(request)}::jsonb, 'hash', '{}', '{}', '{}',
+      now() + interval '1 day', now()
+    FROM unnest(${ids}::text[]) AS id`;
+  await database.$executeRaw`
+    INSERT INTO attempts (generation_id, number, provider, model, price_version, estimated_usd)
+    SELECT id, 1, ${model.split('/')[0]}, ${model}, 'none', 0.04 FROM unnest(${ids}::text[]) AS id`;
+  return ids.map((generationId) => ({ generationId, number: 1 }));
+};
+
+/** In line, as submit gets there. */
+export const joinLineOf = async (
+  database: Database,
+  key: AttemptKey,
+  { tenant = tenantId, priority = 1, tokens = 0 }: { tenant?: string; priority?: number; tokens?: number } = {},
+) => {
+  const { provider, model } = await readAttempt(database, key);
+  return joinLine(database, { ...key, provider, model, tenantId: tenant, priority, tokens });
+};
+
+/** As the next round does, before it gives turns. */
+export const placeAll = (database: Database, provider = 'acme') =>
+  inTransaction(database, async (transaction) => {
+    const { virtualTimes } = await lockQueue(transaction, provider);
+    const models = await listWaitingModels(transaction, provider);
+    await placeNewcomers(transaction, { provider, models, virtualTimes });
+  });
+
+export const turnOf = ({ turn }: Database, { generationId, number }: AttemptKey) =>
+  turn.findUnique({ where: { generationId_number: { generationId, number } } });
+
 let senders = 0;
 
 /** Another one each time. */
 export const makeSender = (overrides: Partial<Sender> = {}): Sender => {
   senders += 1;
   return {
+    tokens: 0,
     sender: `sender-${senders}`,
     credential: 'main',
     credentialPrint: 'print',
@@ -78,7 +136,23 @@ export const makeSender = (overrides: Partial<Sender> = {}): Sender => {
   };
 };
 
-export const take = (database: Database, key: AttemptKey) => takeAttempt(database, key, makeSender());
+/** As if it were its turn, with this key. */
+export const giveTurn = async (database: Database, { generationId, number }: AttemptKey, credential = 'main') => {
+  const { provider, model } = await readAttempt(database, { generationId, number });
+  await database.$executeRaw`
+    INSERT INTO turns (generation_id, number, provider, model, tenant_id, priority, tag, credential, lease_until)
+    VALUES (${generationId}, ${number}, ${provider}, ${model}, ${tenantId}, 1, 0, ${credential}, now() + interval '1 minute')
+    ON CONFLICT (generation_id, number) DO UPDATE
+      SET credential = excluded.credential, lease_until = excluded.lease_until`;
+};
+
+/** Takes it in its turn. */
+export const takeInTurn = async (database: Database, key: AttemptKey, sender: Sender) => {
+  await giveTurn(database, key, sender.credential ?? 'main');
+  return takeAttempt(database, key, sender);
+};
+
+export const take = (database: Database, key: AttemptKey) => takeInTurn(database, key, makeSender());
 
 /** Attempt 1 as it stands after its worker took it and died. */
 export const beginTaken = async (database: Database): Promise<AttemptKey> => {

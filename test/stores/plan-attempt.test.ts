@@ -190,10 +190,11 @@ test('a late answer of the fenced sender is stored, and the next attempt takes i
   expect(await statusesOf(database, first.generationId)).toEqual(['superseded', 'submitted']);
 });
 
-test('what was never received is sent by the next attempt', async () => {
+test('what was never received is sent by the next attempt, in its turn', async () => {
   const { first, second } = await beginTakenOver();
   const nothing = { code: 'provider_server_error', message: 'never received', counts: false, epoch: 1 } as const;
   await recordNotAccepted(database, first, nothing);
+  expect(await take(database, second)).toEqual({ kind: 'turnless' });
   expect(await take(database, second)).toMatchObject({ kind: 'taken', attempt: { number: 2 } });
 });
 

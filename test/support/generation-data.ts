@@ -1,6 +1,6 @@
 import type { Candidate, GenerationRequest, MediaInput } from '../../src/domain/generation';
 import type { Model } from '../../src/domain/model';
-import type { Snapshot } from '../../src/domain/routing';
+import { unmeasured, type Snapshot } from '../../src/domain/routing';
 import { makeInput } from './provider-calls';
 
 /** An accepted request with every default filled in. */
@@ -50,6 +50,7 @@ export const makeCandidate = (model: string, overrides: Partial<Candidate> = {})
 
 /** Everybody has a key, no price may be missing. */
 export const makeSnapshot = (models: readonly Model[], overrides: Partial<Snapshot> = {}): Snapshot => ({
+  ...unmeasured,
   models,
   configured: new Set(models.map(({ provider }) => provider)),
   now: new Date('2026-11-21T12:00:00Z'),

@@ -15,9 +15,14 @@ export const startOwnWorker = async (
 ): Promise<{ stop(): Promise<void> }> => {
   // other workers log into files of the stack; this one would into the test's output
   const config = readProcessConfig({ ...system.workerEnvironment, LOG_LEVEL: 'silent' });
-  const { dependencies, close } = createWorkerDependencies(config);
+  const { dependencies, pool, close } = createWorkerDependencies(config);
   const connection = await NativeConnection.connect({ address: system.stack.temporalAddress ?? '' });
-  const changed = { ...dependencies, ...change(dependencies) };
+  await pool.announce();
+  // changed in place: what follows the configuration and the keys goes on doing so
+  const changed: Dependencies = Object.defineProperties(
+    dependencies,
+    Object.getOwnPropertyDescriptors(change(dependencies)),
+  );
   const workers = await createWorkers(changed, { connection, namespace: 'default', workflowBundle });
   const ended = Promise.all(workers.map((worker) => worker.run()));
   return {

@@ -10,9 +10,9 @@ import {
   type Provider,
   type Sent,
 } from '../../src/providers/provider';
-import { takeAttempt, type Sender } from '../../src/stores/attempt-take';
+import type { Sender } from '../../src/stores/attempt-take';
 import { readAttempt, recordSubmitted, type AttemptKey } from '../../src/stores/attempts';
-import { acceptance, age, beginAttempt, makeSender } from '../stores/ledger';
+import { acceptance, age, beginAttempt, makeSender, takeInTurn } from '../stores/ledger';
 import { mediaModel, openActivityBench } from './activity-bench';
 
 type Asked = { door: string; subject: unknown; call: Call };
@@ -65,7 +65,7 @@ export const openRecoveryBench = async () => {
 
   const take = async (sender: Partial<Sender> = {}): Promise<AttemptKey> => {
     const key = await beginAttempt(database);
-    await takeAttempt(database, key, makeSender(sender));
+    await takeInTurn(database, key, makeSender(sender));
     return key;
   };
 

@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readStackConfig } from '../../src/config';
 import { composeChildEnvironment, neutralEnvironment } from '../../src/embedded/child-environment';
 import { startStack, type Stack, type StackPiece } from '../../src/embedded/stack';
+import { composeRoomySettings } from './roomy-settings';
 
 /** As the API answers it; tests read what they need. */
 export type Resource = {
@@ -112,7 +113,7 @@ const quick =
 export const startTestStack = async (options: TestStackOptions = {}): Promise<TestStack> => {
   const home = options.home ?? (await mkdtemp(path.join(tmpdir(), 'sureshot-stack-')));
   const settingsFile = path.join(home, 'settings.yaml');
-  await writeFile(settingsFile, options.settings ?? quick);
+  await writeFile(settingsFile, composeRoomySettings(options.settings ?? quick));
   const environment = {
     ...neutralEnvironment(process.env),
     SURESHOT_HOME: home,

@@ -3,7 +3,7 @@ import type { Dependencies } from '../../src/activities/dependencies';
 import type { GenerationRequest } from '../../src/domain/generation';
 import { noUsage } from '../../src/domain/generation';
 import type { Call, Outcome, Output, Provider } from '../../src/providers/provider';
-import { takeAttempt, type Sender } from '../../src/stores/attempt-take';
+import type { Sender } from '../../src/stores/attempt-take';
 import {
   readAttempt,
   recordSubmitted,
@@ -12,7 +12,7 @@ import {
   type StoredOutput,
 } from '../../src/stores/attempts';
 import { findGeneration, publishChange } from '../../src/stores/generations';
-import { accept, acceptance, makeSender, plan, result, tenantId } from '../stores/ledger';
+import { accept, acceptance, makeSender, takeInTurn, plan, result, tenantId } from '../stores/ledger';
 import { mediaModel, openActivityBench } from './activity-bench';
 import { makeCandidate } from './generation-data';
 import { mediaBytes } from './media-bytes';
@@ -105,7 +105,7 @@ export const openStoringBench = async () => {
       await publishChange(database, generationId, () => ({ status: 'running', decision }));
       await plan(database, generationId);
       const key = { generationId, number: 1 };
-      await takeAttempt(database, key, makeSender(sender));
+      await takeInTurn(database, key, makeSender(sender));
       await recordSubmitted(database, key, acceptance());
       const made = typeof outputs === 'function' ? await outputs(key) : outputs;
       await recordSucceeded(database, key, result({ outputs: made }));

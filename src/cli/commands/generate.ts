@@ -51,7 +51,10 @@ export const registerGenerate: Register = (program: Command, run) =>
     .option('--prompt <text>', 'the same as the argument')
     .option('--medium <medium>', 'video, image, speech or text')
     .option('--model <name>', 'auto, a model, a provider’s own name for it, or a family')
-    .option('--strategy <strategy>', 'how auto chooses: balanced, cost, speed, quality, weighted')
+    .option(
+      '--strategy <strategy>',
+      'how auto chooses: balanced, cost, speed, quality, availability, round_robin, weighted, least_latency',
+    )
     .option('--max-cost <usd>', 'models that may cost more are out')
     .option('--duration <seconds>', 'of a video')
     .option('--aspect-ratio <ratio>', 'such as 16:9')

@@ -29,6 +29,7 @@ export const createMessage = async (call: Call): Promise<Answer> => {
     medium: 'text',
     prompt,
     priceUsd: priceOf(message, model),
+    tokens: message.usage.input_tokens + message.usage.output_tokens,
     durationMs: 1_500,
     outputs: [],
   });

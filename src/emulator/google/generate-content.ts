@@ -45,6 +45,7 @@ const perform = async (
     medium: model.image === undefined ? 'text' : 'image',
     prompt,
     priceUsd: priceOf(model, made, body.generationConfig?.imageConfig?.imageSize),
+    tokens: made.usage.totalTokenCount,
     durationMs: fate.reason === 'content' ? 500 : latencyOf(model),
     outputs: outputsOf(asked),
   });

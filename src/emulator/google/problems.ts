@@ -80,22 +80,21 @@ const quotaIds = {
   concurrent: 'ConcurrentRequestsPerProjectPerModel',
   minute: 'GenerateRequestsPerMinutePerProjectPerModel',
   day: 'GenerateRequestsPerDayPerProjectPerModel',
+  tokens: 'GenerateContentInputTokensPerModelPerMinute',
 } as const;
 
 const modelOf = ({ params }: Call): string => params['model'] ?? 'unknown';
 
-const limitOf = (call: Call, scope: keyof typeof quotaIds): string => {
-  const limits = call.world.settings.limits['google'];
-  const name = { concurrent: 'concurrent', minute: 'requestsPerMinute', day: 'requestsPerDay' } as const;
-  return String(limits?.[name[scope]] ?? 10);
-};
-
 const retryInfo = (seconds: number): Detail => ({ '@type': type('RetryInfo'), retryDelay: `${seconds}s` });
 
-const quotaExceeded = (call: Call, { scope = 'minute', retryAfterSeconds = 34.4 }: Omit<Failure, 'status'>): Answer => {
-  const metric = 'generativelanguage.googleapis.com/generate_requests_per_model';
+const quotaExceeded = (
+  call: Call,
+  { scope = 'minute', most = 10, retryAfterSeconds = 34.4 }: Omit<Failure, 'status'>,
+): Answer => {
+  const counted = scope === 'tokens' ? 'generate_content_input_token_count' : 'generate_requests_per_model';
+  const metric = `generativelanguage.googleapis.com/${counted}`;
   const model = modelOf(call);
-  const limit = limitOf(call, scope);
+  const limit = String(most);
   const message = [
     'You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.',
     `* Quota exceeded for metric: ${metric}, limit: ${limit}, model: ${model}`,
@@ -152,7 +151,12 @@ const interactionCodes: Record<number, string> = {
   504: 'deadline_exceeded',
 };
 
-const rateCodes = { concurrent: 'too_many_requests', minute: 'rate_limit_exceeded', day: 'quota_exceeded' } as const;
+const rateCodes = {
+  concurrent: 'too_many_requests',
+  minute: 'rate_limit_exceeded',
+  day: 'quota_exceeded',
+  tokens: 'rate_limit_exceeded',
+} as const;
 
 const failInteraction = ({ status, scope = 'minute', retryAfterSeconds = 34.4 }: Failure): Answer =>
   status === 429

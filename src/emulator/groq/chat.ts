@@ -112,6 +112,7 @@ export const completeChat = async (call: Call): Promise<Answer> => {
     medium: 'text',
     prompt,
     priceUsd: (promptTokens * model.rates[0] + reply.completionTokens * model.rates[1]) / 1e6,
+    tokens: promptTokens + reply.completionTokens,
     durationMs: 500,
     outputs: [],
   });

@@ -200,6 +200,7 @@ const answerChat = async (call: Call, body: Body, model: TextModel): Promise<Ans
     medium: 'text',
     prompt,
     priceUsd: priceOf(model, usage.prompt_tokens, usage.completion_tokens),
+    tokens: usage.prompt_tokens + usage.completion_tokens,
     durationMs: 1_000,
     outputs: [],
     details: { store: body.store === true, metadata: body.metadata ?? {}, reply, usage },

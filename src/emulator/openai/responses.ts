@@ -191,6 +191,7 @@ const draftOf = (call: Call, body: Body, model: TextModel): Draft => {
     medium: 'text',
     prompt,
     priceUsd: priceOf(model, usage.input_tokens, usage.output_tokens),
+    tokens: usage.input_tokens + usage.output_tokens,
     durationMs: body.background === true ? 10_000 : 1_000,
     outputs: [],
     details: { reply, usage, settings: settingsOf(body) },

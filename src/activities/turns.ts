@@ -1,0 +1,137 @@
+import { adaptInput } from '../domain/adapted-input';
+import type { AttemptStep } from '../domain/attempt-step';
+import type { FailureCode } from '../domain/failure';
+import type { GenerationRequest } from '../domain/generation';
+import type { Model } from '../domain/model';
+import { inTheRunning } from '../domain/routing';
+import { alternativeTo } from '../domain/next-attempt';
+import { estimateTokens } from '../domain/pricing';
+import { priorities } from '../domain/turns';
+import { recordEnding, type AttemptKey, type AttemptRow } from '../stores/attempts';
+import { publishChange, type LockedGeneration } from '../stores/generations';
+import { joinLine, keepTurn, readPlace, readTurn } from '../stores/turns';
+import { readCapacity } from './capacity';
+import { findModel, type Dependencies } from './dependencies';
+import { giveOn, readKeys } from './rounds';
+
+/** A turn that nobody was told of is asked for after this long. */
+const askAgainMs = 10 * 60_000;
+
+export type Coming =
+  /** Its turn, with this key. */
+  | { kind: 'turn'; credential: string }
+  /** It waits, or another candidate does it. */
+  | { kind: 'step'; step: AttemptStep }
+  /** It is not to be sent any more. */
+  | { kind: 'over' };
+
+/** The most one submit of this request uses. */
+export const tokensOf = (model: Model, { input }: GenerationRequest): number =>
+  estimateTokens(model, adaptInput(model, input));
+
+const keepEveryMs = 15_000;
+
+/** Keeps the turn for as long as `work` takes: uploads may take minutes. */
+export const holdTurn = async <Result>(
+  { database, logger }: Dependencies,
+  key: AttemptKey,
+  work: () => Promise<Result>,
+): Promise<Result> => {
+  const keep = (): void =>
+    void keepTurn(database, key).catch((error: unknown) =>
+      logger.warn({ error: (error as Error).message }, 'a turn could not be kept'),
+    );
+  const timer = setInterval(keep, keepEveryMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+};
+
+/** Gets in line and says whether it may be sent now. */
+export const comeToTurn = async (
+  dependencies: Dependencies,
+  { attempt, generation }: { attempt: AttemptRow; generation: LockedGeneration },
+): Promise<Coming> => {
+  if (generation.cancelRequestedAt !== null || generation.now > generation.deadlineAt) return { kind: 'over' };
+  const { database } = dependencies;
+  const { generationId, number, provider, model: id } = attempt;
+  const key = { generationId, number };
+  const model = findModel(dependencies, id);
+  const { request, tenantId } = generation;
+  const priority = priorities.indexOf(request.priority);
+  const asking = { ...key, provider, model: id, tenantId, priority, tokens: tokensOf(model, request) };
+  const joined = await joinLine(database, asking);
+  const credential = joined.credential ?? (await askForTurn(dependencies, provider, key));
+  return credential === null
+    ? { kind: 'step', step: await wait(dependencies, { attempt, generation }) }
+    : { kind: 'turn', credential };
+};
+
+const askForTurn = async (dependencies: Dependencies, provider: string, key: AttemptKey): Promise<string | null> => {
+  const given = await giveOn(dependencies, provider, key);
+  const own = given.find(({ turn }) => turn.generationId === key.generationId && turn.number === key.number);
+  // somebody else's round may have come first
+  return own?.alias ?? (await readTurn(dependencies.database, key))?.credential ?? null;
+};
+
+type Waiter = { attempt: AttemptRow; generation: LockedGeneration };
+
+const reject = async (
+  { database }: Dependencies,
+  { attempt }: Waiter,
+  { code, message }: { code: FailureCode; message: string },
+): Promise<AttemptStep> => {
+  await recordEnding(database, attempt, { status: 'rejected', code, message, costUsd: '0', from: ['planned'] });
+  return { state: 'rejected', code };
+};
+
+const wait = async (dependencies: Dependencies, waiter: Waiter): Promise<AttemptStep> => {
+  const { database } = dependencies;
+  const { attempt, generation } = waiter;
+  const { keys } = await readKeys(dependencies, database, attempt.provider);
+  if (keys.length === 0) {
+    const message = attempt.errorMessage ?? `no key for ${attempt.provider} is configured and switched on`;
+    const code = attempt.errorCode === 'provider_insufficient_funds' ? attempt.errorCode : 'provider_auth';
+    return reject(dependencies, waiter, { code, message });
+  }
+  const leaving = await reasonToLeave(dependencies, waiter);
+  if (leaving !== null) return reject(dependencies, waiter, { code: 'policy_no_capacity', message: leaving });
+  await publishChange(database, generation.id, ({ phase }) =>
+    phase === 'waiting_for_capacity' ? {} : { phase: 'waiting_for_capacity' },
+  );
+  const leftMs = generation.deadlineAt.getTime() - generation.now.getTime() + 100;
+  return { state: 'waiting', waitMs: Math.round(Math.max(1, Math.min(askAgainMs, leftMs))) };
+};
+
+/** Why another candidate is better than waiting here; `null`: it waits. */
+const reasonToLeave = async (dependencies: Dependencies, { attempt, generation }: Waiter): Promise<string | null> => {
+  const standing = await readPlace(dependencies.database, attempt);
+  // served meanwhile: it will be told
+  if (!standing) return null;
+  const { place, pace, pausedWork, now } = standing;
+  const waitMs = pace ? Math.max(0, Date.parse(pace.readyAt) - now.getTime()) + (place - 1) * pace.perTurnMs : 0;
+  const isPaused = pausedWork === 'reroute';
+  if (!isPaused && waitMs <= dependencies.settings.waitThresholdMs) return null;
+  const others = othersFor(generation, attempt.model);
+  const capacity = await readCapacity(dependencies, others);
+  const ready = others.find((model) => capacity.get(model)?.state === 'ready');
+  if (ready === undefined) return null;
+  return isPaused
+    ? `${attempt.provider} was paused; ${ready} has room`
+    : `would wait about ${Math.ceil(waitMs / 1000)} s for capacity; ${ready} has room`;
+};
+
+/** Those that would be tried after this model, in order. */
+const othersFor = ({ decision, request }: LockedGeneration, model: string): string[] => {
+  const running = decision ? inTheRunning(decision) : [];
+  const others: string[] = [];
+  for (
+    let next = alternativeTo(model, running, request.routing);
+    next;
+    next = alternativeTo(next.model, running, request.routing)
+  )
+    others.push(next.model);
+  return others;
+};

@@ -1,0 +1,336 @@
+import type { Given, Waiting } from '../domain/turns';
+import type { Database, Transaction } from './database';
+import { Prisma } from './generated/client';
+
+type AttemptKey = { generationId: string; number: number };
+
+/** How long a turn that nobody has used stays given, in seconds. */
+export const leaseSeconds = 60;
+
+/** A turn with less left than this is not used any more: its commit must come before somebody counts it out. */
+const marginSeconds = 10;
+
+export type TurnRequest = AttemptKey & {
+  provider: string;
+  model: string;
+  tenantId: string;
+  /** Index into `priorities`. */
+  priority: number;
+  /** The most it may use. */
+  tokens: number;
+};
+
+/** `credential` null: it waits. */
+export type TurnState = { credential: string | null };
+
+const keyIs = ({ generationId, number }: AttemptKey): Prisma.Sql =>
+  Prisma.sql`generation_id = ${generationId} AND number = ${number}`;
+
+const isUsable = (turn: Prisma.Sql): Prisma.Sql =>
+  Prisma.sql`${turn}.lease_until > clock_timestamp() + make_interval(secs => ${marginSeconds})`;
+
+const leaseEnd = Prisma.sql`clock_timestamp() + make_interval(secs => ${leaseSeconds})`;
+
+/** Of a newcomer, until the next round gives it its place: the last one. */
+const unplaced = Prisma.sql`'Infinity'::float8`;
+
+/**
+ * Gets in line, or says where the attempt stands; whoever asks knows, and need not be told. A turn that has come is kept for
+ * whoever asks, one that is as good as over is given back: the place in line stays.
+ */
+export const joinLine = async (database: Database, request: TurnRequest): Promise<TurnState> => {
+  const { generationId, number, provider, model, tenantId, priority, tokens } = request;
+  const rows = await database.$queryRaw<TurnState[]>`
+    INSERT INTO turns (generation_id, number, provider, model, tenant_id, priority, tokens, since, tag)
+    VALUES (${generationId}, ${number}, ${provider}, ${model}, ${tenantId}, ${priority}, ${tokens}, clock_timestamp(),
+      ${unplaced})
+    ON CONFLICT (generation_id, number) DO UPDATE SET told_at = NULL,
+      lease_until = CASE WHEN ${isUsable(Prisma.sql`turns`)} THEN ${leaseEnd} END
+    RETURNING CASE WHEN lease_until > clock_timestamp() THEN credential END AS credential`;
+  return rows[0] as TurnState;
+};
+
+/**
+ * Gives newcomers their places among the other tenants: each a share after the last of its own that waits, or after whoever was
+ * served last, so that nobody saves up turns. Under the queue's lock, in one statement for all: those of one tenant that
+ * come at once would otherwise get one place.
+ */
+export const placeNewcomers = async (
+  transaction: Transaction,
+  { provider, models, virtualTimes }: { provider: string; models: readonly string[]; virtualTimes: readonly number[] },
+): Promise<void> => {
+  await transaction.$executeRaw`
+    WITH fresh AS (
+      SELECT t.generation_id, t.number, t.tenant_id, t.priority,
+        row_number() OVER (PARTITION BY t.tenant_id, t.priority ORDER BY t.since, t.generation_id, t.number) AS nth
+      FROM turns t
+      WHERE t.provider = ${provider} AND t.model = ANY(${models}) AND t.priority IN (0, 1, 2) AND t.tag = ${unplaced}),
+    line AS (
+      SELECT n.tenant_id, n.priority, max(t.tag) AS tag
+      FROM (SELECT DISTINCT tenant_id, priority FROM fresh) n JOIN turns t
+        ON t.provider = ${provider} AND t.priority = n.priority AND t.tenant_id = n.tenant_id AND t.tag < ${unplaced}
+      GROUP BY n.tenant_id, n.priority)
+    UPDATE turns t SET tag = greatest((${virtualTimes}::float8[])[f.priority + 1], l.tag, 0) + f.nth / w.weight::float8
+    FROM fresh f JOIN tenants w ON w.id = f.tenant_id
+      LEFT JOIN line l ON l.tenant_id = f.tenant_id AND l.priority = f.priority
+    WHERE t.generation_id = f.generation_id AND t.number = f.number`;
+};
+
+/** Where it stands now; `null`: it is not in line. */
+export const readTurn = async (database: Database, key: AttemptKey): Promise<TurnState | null> => {
+  const rows = await database.$queryRaw<TurnState[]>`
+    SELECT CASE WHEN lease_until > clock_timestamp() THEN credential END AS credential FROM turns WHERE ${keyIs(key)}`;
+  return rows[0] ?? null;
+};
+
+/** What comes before the send takes its time: the turn is kept. */
+export const keepTurn = async (database: Database, key: AttemptKey): Promise<void> => {
+  await database.$executeRaw`
+    UPDATE turns SET lease_until = ${leaseEnd}, told_at = NULL
+    WHERE ${keyIs(key)} AND ${isUsable(Prisma.sql`turns`)}`;
+};
+
+/** It is used now, with this key. `false`: it was not given, or too long ago, or the key has to rest since. */
+export const useTurn = async (transaction: Transaction, key: AttemptKey, credential: string): Promise<boolean> => {
+  const used = await transaction.$executeRaw`
+    DELETE FROM turns WHERE ${keyIs(key)} AND credential = ${credential} AND ${isUsable(Prisma.sql`turns`)}`;
+  return used === 1;
+};
+
+/** It cannot be used any more, or not with this key: it waits on where it was. */
+export const returnTurn = async (database: Database, key: AttemptKey): Promise<void> => {
+  await database.$executeRaw`UPDATE turns SET credential = NULL, lease_until = NULL, told_at = NULL WHERE ${keyIs(key)}`;
+};
+
+/** It will not be sent: out of the line. */
+export const leaveLine = async (transaction: Database | Transaction, key: AttemptKey): Promise<void> => {
+  await transaction.$executeRaw`DELETE FROM turns WHERE ${keyIs(key)}`;
+};
+
+export type Queue = {
+  virtualTimes: number[];
+  given: number;
+  pausedAt: Date | null;
+};
+
+/** Locks the provider's queue: turns are given by one at a time. */
+export const lockQueue = async (transaction: Transaction, provider: string): Promise<Queue> => {
+  const select = Prisma.sql`SELECT virtual_times AS "virtualTimes", given::float8 AS given, paused_at AS "pausedAt"
+    FROM queues WHERE provider = ${provider} FOR UPDATE`;
+  const rows = await transaction.$queryRaw<Queue[]>(select);
+  if (rows[0]) return rows[0];
+  await transaction.$executeRaw`
+    INSERT INTO queues (provider, virtual_times) VALUES (${provider}, '{0,0,0}') ON CONFLICT (provider) DO NOTHING`;
+  return (await transaction.$queryRaw<Queue[]>(select))[0] as Queue;
+};
+
+const waitsAs = (turn: Prisma.Sql): Prisma.Sql =>
+  Prisma.sql`(${turn}.lease_until IS NULL OR ${turn}.lease_until <= clock_timestamp())`;
+
+const waits = waitsAs(Prisma.sql`t`);
+
+const heads = (provider: string, order: Prisma.Sql, limit: number): Prisma.Sql => Prisma.sql`
+  (SELECT t.* FROM turns t WHERE t.provider = ${provider} AND t.model = m.model AND t.tag < ${unplaced} AND ${waits}
+   ORDER BY ${order} LIMIT ${limit})`;
+
+/** Of each of these models those that are next, and those that wait longest. Who came after the places were given is not there. */
+export const readHeads = (
+  transaction: Transaction,
+  { provider, models, most }: { provider: string; models: readonly string[]; most: number },
+): Promise<(Waiting & { tenantId: string })[]> =>
+  transaction.$queryRaw`
+    SELECT w.generation_id AS "generationId", w.number, w.model, w.tenant_id AS "tenantId", w.priority, w.tag, w.since,
+      w.tokens, a.estimated_usd::float8 AS "costUsd", a.credential AS avoid
+    FROM unnest(${models}::text[]) AS m(model) CROSS JOIN LATERAL (
+      ${heads(provider, Prisma.sql`t.priority, t.tag, t.since`, most)} UNION
+      ${heads(provider, Prisma.sql`t.since`, Math.ceil(most / 10))}) w
+    JOIN attempts a ON a.generation_id = w.generation_id AND a.number = w.number`;
+
+/** Models of this provider that somebody waits for. */
+export const listWaitingModels = async (transaction: Transaction, provider: string): Promise<string[]> => {
+  // one step of the index for each model, however many wait
+  const rows = await transaction.$queryRaw<{ model: string }[]>`
+    WITH RECURSIVE named AS (
+      (SELECT model FROM turns WHERE provider = ${provider} ORDER BY model LIMIT 1)
+      UNION ALL
+      SELECT (SELECT t.model FROM turns t WHERE t.provider = ${provider} AND t.model > n.model ORDER BY t.model LIMIT 1)
+      FROM named n WHERE n.model IS NOT NULL)
+    SELECT model FROM named WHERE model IS NOT NULL`;
+  return rows.map(({ model }) => model);
+};
+
+/** When those of a model get on: the next one at `readyAt`, each one after it `perTurnMs` later. */
+export type Pace = { readyAt: string; perTurnMs: number };
+
+export type Progress = {
+  given: readonly Given[];
+  /** Who stands waiting for the answer and need not be told. */
+  present: ReadonlySet<string>;
+  virtualTimes: readonly number[];
+  nextAt: Date | null;
+  paces: Readonly<Record<string, Pace>>;
+};
+
+export const nameOf = ({ generationId, number }: AttemptKey): string => `${generationId}/${number}`;
+
+/** Writes a round down. The turns count from this statement on. */
+export const recordRound = async (transaction: Transaction, provider: string, progress: Progress): Promise<void> => {
+  const { given, present, virtualTimes, nextAt, paces } = progress;
+  if (given.length > 0)
+    await transaction.$executeRaw`
+      UPDATE turns t SET credential = g.alias, lease_until = ${leaseEnd},
+        told_at = CASE WHEN g.present THEN NULL ELSE clock_timestamp() END
+      FROM unnest(${given.map(({ turn }) => turn.generationId)}::text[], ${given.map(({ turn }) => turn.number)}::int[],
+        ${given.map(({ alias }) => alias)}::text[], ${given.map(({ turn }) => present.has(nameOf(turn)))}::bool[])
+        AS g(generation_id, number, alias, present)
+      WHERE t.generation_id = g.generation_id AND t.number = g.number`;
+  await transaction.$executeRaw`
+    UPDATE queues SET virtual_times = ${virtualTimes}, given = given + ${given.length}, next_at = ${nextAt},
+      paces = ${JSON.stringify(paces)}::jsonb
+    WHERE provider = ${provider}`;
+};
+
+export type KeyState = {
+  alias: string;
+  priority: number;
+  weight: number;
+  isDisabled: boolean;
+  pausedUntil: Date | null;
+  lastUsedAt: Date | null;
+};
+
+/** How the provider's keys stand, and the database's clock: after the lock, so that it never goes back between rounds. */
+export const readKeyStates = async (
+  transaction: Database | Transaction,
+  provider: string,
+): Promise<{ now: Date; keys: KeyState[] }> => {
+  const rows = await transaction.$queryRaw<(KeyState & { alias: string | null; now: Date })[]>`
+    SELECT clock_timestamp() AS now, c.alias, c.priority, c.weight, c.disabled_by IS NOT NULL AS "isDisabled",
+      c.paused_until AS "pausedUntil", c.last_used_at AS "lastUsedAt"
+    FROM (SELECT) AS one LEFT JOIN provider_credentials c ON c.provider = ${provider}`;
+  return { now: rows[0]?.now as Date, keys: rows.filter(({ alias }) => alias !== null) };
+};
+
+/** Which of the kept keys has this name; `null`: none is in use. */
+export const readPrint = async (
+  database: Database,
+  { provider, alias }: { provider: string; alias: string },
+): Promise<string | null> => {
+  const rows = await database.$queryRaw<{ print: string }[]>`
+    SELECT print FROM provider_credentials WHERE provider = ${provider} AND alias = ${alias}`;
+  return rows[0]?.print ?? null;
+};
+
+/** Where a waiting attempt stands, from 1, and when its model's turns go on; `null`: it does not wait. */
+export const readPlace = async (
+  database: Database,
+  key: AttemptKey,
+): Promise<{ place: number; pace: Pace | null; pausedWork: 'wait' | 'reroute' | null; now: Date } | null> => {
+  const rows = await database.$queryRaw<
+    { place: number; pace: Pace | null; pausedWork: 'wait' | 'reroute' | null; now: Date }[]
+  >`
+    SELECT ${placeOf(Prisma.sql`o`)} AS place, q.paces -> o.model AS pace, q.paused_work AS "pausedWork",
+      clock_timestamp() AS now
+    FROM turns o JOIN queues q ON q.provider = o.provider
+    WHERE o.generation_id = ${key.generationId} AND o.number = ${key.number} AND ${waitsAs(Prisma.sql`o`)}`;
+  return rows[0] ?? null;
+};
+
+/** How many turns of its model, itself among them, come up to the one in `own`. */
+const placeOf = (own: Prisma.Sql): Prisma.Sql => Prisma.sql`(
+  SELECT count(*)::int FROM turns t WHERE t.provider = ${own}.provider AND t.model = ${own}.model AND ${waits}
+    AND (t.priority, t.tag, t.since, t.generation_id) <= (${own}.priority, ${own}.tag, ${own}.since, ${own}.generation_id))`;
+
+/** Of a generation `g` that waits: its place, and in about how many seconds its turn comes, if anybody can tell. */
+export const queueOfGeneration = Prisma.sql`(
+  SELECT json_build_object('position', w.place, 'expectedSeconds',
+    ceil(greatest(extract(epoch FROM (w.pace ->> 'readyAt')::timestamptz - clock_timestamp()), 0)
+      + (w.place - 1) * (w.pace ->> 'perTurnMs')::float8 / 1000)::int)
+  FROM (SELECT ${placeOf(Prisma.sql`o`)} AS place, q.paces -> o.model AS pace
+    FROM turns o JOIN queues q ON q.provider = o.provider
+    WHERE o.generation_id = g.id AND g.phase = 'waiting_for_capacity' AND ${waitsAs(Prisma.sql`o`)}
+    ORDER BY o.number DESC LIMIT 1) w)`;
+
+/** Remembers which keys were used last: each a grain of the clock after the one before, so that no two are the same. */
+export const recordUse = async (transaction: Transaction, provider: string, given: readonly Given[]): Promise<void> => {
+  const latestFirst = [...new Set(given.map(({ alias }) => alias).reverse())];
+  if (latestFirst.length === 0) return;
+  await transaction.$executeRaw`
+    UPDATE provider_credentials c SET last_used_at = l.at + make_interval(secs => u.place / 1000.0)
+    FROM unnest(${latestFirst.reverse()}::text[]) WITH ORDINALITY AS u(alias, place), (
+      SELECT greatest(statement_timestamp(), max(last_used_at)) AS at FROM provider_credentials
+      WHERE provider = ${provider}) l
+    WHERE c.provider = ${provider} AND c.alias = u.alias`;
+};
+
+/** Something may be possible now that was not: the next look at the queue does not wait. */
+export const wakeQueue = async (database: Database | Transaction, provider: string): Promise<void> => {
+  await database.$executeRaw`
+    UPDATE queues SET next_at = clock_timestamp() WHERE provider = ${provider} AND next_at > clock_timestamp()`;
+};
+
+/** Providers somebody waits for; `due`: those that are to be looked at now. */
+export const listQueues = async (database: Database, { due }: { due: boolean }): Promise<string[]> => {
+  const rows = await database.$queryRaw<{ provider: string }[]>`
+    SELECT provider FROM queues WHERE next_at IS NOT NULL AND (NOT ${due} OR next_at <= clock_timestamp())`;
+  return rows.map(({ provider }) => provider);
+};
+
+/** How many are told again at once. */
+const toldAtOnce = 100;
+
+/**
+ * Whose workflow was told two seconds ago and has not come: of its turn, or that it may go elsewhere. To be told again.
+ */
+export const takeUntold = (database: Database): Promise<AttemptKey[]> =>
+  database.$queryRaw`
+    UPDATE turns SET told_at = clock_timestamp() FROM (
+      SELECT generation_id, number FROM turns
+      WHERE told_at < clock_timestamp() - interval '2 seconds'
+        AND (lease_until IS NULL OR lease_until > clock_timestamp())
+      ORDER BY told_at LIMIT ${toldAtOnce} FOR UPDATE SKIP LOCKED) AS late
+    WHERE turns.generation_id = late.generation_id AND turns.number = late.number
+    RETURNING turns.generation_id AS "generationId", turns.number`;
+
+/**
+ * A person stopped sending: what becomes of those that wait is their choice. Those that may go elsewhere are told to look.
+ */
+export const pauseQueue = async (
+  database: Database | Transaction,
+  provider: string,
+  work: 'wait' | 'reroute',
+): Promise<void> => {
+  await database.$executeRaw`
+    INSERT INTO queues (provider, virtual_times, paused_at, paused_work)
+    VALUES (${provider}, '{0,0,0}', clock_timestamp(), ${work})
+    ON CONFLICT (provider) DO UPDATE
+      SET paused_at = coalesce(queues.paused_at, excluded.paused_at), paused_work = excluded.paused_work`;
+  if (work === 'reroute')
+    await database.$executeRaw`
+      UPDATE turns SET told_at = to_timestamp(0), credential = NULL, lease_until = NULL
+      WHERE provider = ${provider} AND ${waitsAs(Prisma.sql`turns`)}`;
+};
+
+export const resumeQueue = async (database: Database | Transaction, provider: string): Promise<void> => {
+  await database.$executeRaw`
+    UPDATE queues SET paused_at = NULL, paused_work = NULL,
+      next_at = CASE WHEN next_at IS NULL THEN NULL ELSE clock_timestamp() END
+    WHERE provider = ${provider}`;
+};
+
+export type QueueState = {
+  provider: string;
+  pausedAt: Date | null;
+  pausedWork: 'wait' | 'reroute' | null;
+  paces: Record<string, Pace>;
+  waiting: { model: string; priority: number; count: number }[];
+};
+
+/** Every provider's queue, with how many wait in it. */
+export const readQueues = (database: Database): Promise<QueueState[]> =>
+  database.$queryRaw`
+    SELECT q.provider, q.paused_at AS "pausedAt", q.paused_work AS "pausedWork", q.paces,
+      (SELECT coalesce(json_agg(w), '[]') FROM (
+        SELECT t.model, t.priority, count(*)::int AS count FROM turns t WHERE t.provider = q.provider AND ${waits}
+        GROUP BY t.model, t.priority ORDER BY t.model, t.priority) w) AS waiting
+    FROM queues q ORDER BY q.provider`;
