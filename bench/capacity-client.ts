@@ -53,7 +53,7 @@ const getTurn = async (dependencies: Dependencies, key: AttemptKey): Promise<voi
   const { database } = dependencies;
   const { provider, id } = model;
   const waiting = untilTold(key);
-  await joinLine(database, { ...key, provider, model: id, tenantId, priority: 1, tokens: 0 });
+  await joinLine(database, { ...key, provider, model: id, tenantId, priority: 1, tokens: 0, returns: false });
   const given = await giveOn(dependencies, provider, key);
   const isOwn = given.some(({ turn }) => nameOf(turn) === nameOf(key));
   if (isOwn || (await readTurn(database, key))?.credential) return told.get(nameOf(key))?.();

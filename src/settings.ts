@@ -32,7 +32,7 @@ const providerSchema = z.strictObject({
   timeoutMs: z.int().min(100).max(3_600_000).exactOptional(),
   retry: retrySchema.exactOptional(),
   store: z.boolean().exactOptional(),
-  limits: limits.extend({ cooldownSeconds: z.number().min(0).exactOptional() }).exactOptional(),
+  limits: limits.extend({ cooldownSeconds: z.number().positive().exactOptional() }).exactOptional(),
   breaker: breakerSchema.exactOptional(),
   rotation: z.enum(rotations).exactOptional(),
   healthCheck: z.boolean().exactOptional(),

@@ -48,6 +48,9 @@ test.each<[path: string, settings: object]>([
   ['providers.runway.weight', { providers: { runway: { weight: -0.1 } } }],
   ['providers.runway.timeoutMs', { providers: { runway: { timeoutMs: 99 } } }],
   ['providers.runway.timeoutMs', { providers: { runway: { timeoutMs: 3_600_001 } } }],
+  ['providers.runway.limits.requestsPerMinute', { providers: { runway: { limits: { requestsPerMinute: -1 } } } }],
+  // never to rest would mean to ask again at once
+  ['providers.runway.limits.cooldownSeconds', { providers: { runway: { limits: { cooldownSeconds: 0 } } } }],
   ['providers.runway.retry.attempts', { providers: { runway: { retry: { attempts: 0 } } } }],
   ['providers.runway.models.gen4.5.enabled', gen45({ enabled: 1 })],
   ['providers.runway.models.gen4.5.weight', gen45({ weight: 'much' })],

@@ -8,6 +8,7 @@ import {
   listUnwatched,
   recordRepair,
 } from '../stores/reconciliation';
+import { deleteOldSends } from '../stores/sends';
 import type { Dependencies } from './dependencies';
 import { recoverAnnounced } from './fate';
 import { withHeartbeat } from './heartbeat';
@@ -94,11 +95,21 @@ const sweepHeld: Sweep = async ({ database, workflows, settings }) =>
     },
   }));
 
+/** Windows and figures look back so far and no further. */
+const forgetOldSends = async ({ database, logger }: Dependencies): Promise<void> => {
+  const count = await deleteOldSends(database);
+  if (count > 0) logger.debug({ count }, 'sends that nothing counts any more are forgotten');
+};
+
 const sweeps = [sweepNotBegun, sweepCancels, sweepSilent, sweepUnwatched, sweepAnnounced, sweepHeld];
 
 /** What the database and the workflow service disagree on is put right here; every repair is an event of its generation. */
 export const reconcileGenerations = (dependencies: Dependencies): Promise<Repairs> =>
-  withHeartbeat(() => repairAll(dependencies));
+  withHeartbeat(async () => {
+    const repairs = await repairAll(dependencies);
+    await forgetOldSends(dependencies);
+    return repairs;
+  });
 
 const repairAll = async (dependencies: Dependencies): Promise<Repairs> => {
   const { database, logger } = dependencies;

@@ -1,5 +1,5 @@
 import { rulesOf } from '../domain/limits';
-import { forecast, giveTurns, priorities, sweepMs, type Given, type Key, type Waiting } from '../domain/turns';
+import { forecast, giveTurns, isTooDear, priorities, restMs, sweepMs, type Given, type Key, type Waiting } from '../domain/turns';
 import type { AttemptKey } from '../stores/attempts';
 import { beginProbe, readGates } from '../stores/breakers';
 import { inTransaction, type Database, type Transaction } from '../stores/database';
@@ -16,6 +16,7 @@ import {
   readKeyStates,
   recordRound,
   recordUse,
+  stirWaiting,
   takeUntold,
   type Pace,
   type Queue,
@@ -88,14 +89,28 @@ const pacesOf = (
   { keys, now }: Standing,
   waiting: readonly Waiting[],
 ): Record<string, Pace> => {
-  const firsts = [...new Map([...waiting].reverse().map((turn) => [turn.model, turn])).values()];
+  const isLast = (turn: Waiting): number => Number(isTooDear(keys, turn));
+  const lastToFirst = [...waiting].reverse().sort((left, right) => isLast(right) - isLast(left));
+  const firsts = [...new Map(lastToFirst.map((turn) => [turn.model, turn])).values()];
   const paces = firsts.flatMap((turn): [string, Pace][] => {
     const { firstMs, perTurnMs } = forecast(keys, { turn, workMs: workMsOf(dependencies, turn.model), now });
     if (!Number.isFinite(firstMs)) return [];
-    return [[turn.model, { readyAt: new Date(now.getTime() + firstMs).toISOString(), perTurnMs }]];
+    const readyAt = new Date(now.getTime() + firstMs).toISOString();
+    const isResting = restMs(keys, turn.model, now) > dependencies.settings.waitThresholdMs;
+    return [[turn.model, { readyAt, perTurnMs, isResting }]];
   });
   return Object.fromEntries(paces);
 };
+
+/** What those wait for who were not told of it when they got in line: a rest that has begun since, or keys that have gone. */
+const strandedModels = (
+  models: readonly string[],
+  { keys }: Standing,
+  paces: { before: Readonly<Record<string, Pace>>; after: Readonly<Record<string, Pace>> },
+): string[] =>
+  models.filter(
+    (model) => keys.length === 0 || (paces.after[model]?.isResting === true && paces.before[model]?.isResting === false),
+  );
 
 /** All that were read of a model have a turn, and there may be more of them. */
 const isCutShort = (models: readonly string[], waiting: readonly Waiting[], left: readonly Waiting[]): boolean =>
@@ -130,10 +145,13 @@ const giveUnderLock = async (
   const { given } = round;
   const left = waiting.filter((turn) => !given.some((one) => one.turn === turn));
   const isCut = isCutShort(models, waiting, left);
+  const paces = pacesOf(dependencies, standing, left);
   await recordRound(transaction, provider, {
     ...{ given, present, virtualTimes: advance(queue, given, left), nextAt: nextAtOf(round.nextAt, isCut, standing) },
-    paces: pacesOf(dependencies, standing, left),
+    paces,
   });
+  const stranded = strandedModels(models, standing, { before: queue.paces, after: paces });
+  if (stranded.length > 0) await stirWaiting(transaction, provider, stranded);
   if (standing.keys.length > 1) await recordUse(transaction, provider, given);
   for (const { turn, alias } of given.filter(({ isProbe }) => isProbe))
     await beginProbe(transaction, { provider, model: turn.model, credential: alias, probe: nameOf(turn) });

@@ -6,7 +6,7 @@ import type { Model } from '../domain/model';
 import { inTheRunning } from '../domain/routing';
 import { alternativeTo } from '../domain/next-attempt';
 import { estimateTokens } from '../domain/pricing';
-import { priorities } from '../domain/turns';
+import { isTooDear, priorities, type Key } from '../domain/turns';
 import { recordEnding, type AttemptKey, type AttemptRow } from '../stores/attempts';
 import { publishChange, type LockedGeneration } from '../stores/generations';
 import { joinLine, keepTurn, readPlace, readTurn } from '../stores/turns';
@@ -14,8 +14,11 @@ import { readCapacity } from './capacity';
 import { findModel, type Dependencies } from './dependencies';
 import { giveOn, readKeys } from './rounds';
 
-/** A turn that nobody was told of is asked for after this long. */
-const askAgainMs = 10 * 60_000;
+/**
+ * Whoever waits is told when its turn has come, again and again. Nevertheless it asks by itself, after as long as it expects to wait:
+ * another candidate may have room by then.
+ */
+const askAgainMs = { soonest: 10 * 60_000, latest: 60 * 60_000 };
 
 export type Coming =
   /** Its turn, with this key. */
@@ -56,13 +59,13 @@ export const comeToTurn = async (
 ): Promise<Coming> => {
   if (generation.cancelRequestedAt !== null || generation.now > generation.deadlineAt) return { kind: 'over' };
   const { database } = dependencies;
-  const { generationId, number, provider, model: id } = attempt;
+  const { generationId, number, provider, model: id, epoch } = attempt;
   const key = { generationId, number };
   const model = findModel(dependencies, id);
   const { request, tenantId } = generation;
   const priority = priorities.indexOf(request.priority);
   const asking = { ...key, provider, model: id, tenantId, priority, tokens: tokensOf(model, request) };
-  const joined = await joinLine(database, asking);
+  const joined = await joinLine(database, { ...asking, returns: epoch > 0 });
   const credential = joined.credential ?? (await askForTurn(dependencies, provider, key));
   return credential === null
     ? { kind: 'step', step: await wait(dependencies, { attempt, generation }) }
@@ -96,31 +99,47 @@ const wait = async (dependencies: Dependencies, waiter: Waiter): Promise<Attempt
     const code = attempt.errorCode === 'provider_insufficient_funds' ? attempt.errorCode : 'provider_auth';
     return reject(dependencies, waiter, { code, message });
   }
-  const leaving = await reasonToLeave(dependencies, waiter);
-  if (leaving !== null) return reject(dependencies, waiter, { code: 'policy_no_capacity', message: leaving });
+  const prospect = await prospectOf(dependencies, attempt, keys);
+  const ready = prospect.waitMs > dependencies.settings.waitThresholdMs ? await findReady(dependencies, waiter) : undefined;
+  if (ready !== undefined)
+    return reject(dependencies, waiter, { code: 'policy_no_capacity', message: `${prospect.why}; ${ready} has room` });
   await publishChange(database, generation.id, ({ phase }) =>
     phase === 'waiting_for_capacity' ? {} : { phase: 'waiting_for_capacity' },
   );
   const leftMs = generation.deadlineAt.getTime() - generation.now.getTime() + 100;
-  return { state: 'waiting', waitMs: Math.round(Math.max(1, Math.min(askAgainMs, leftMs))) };
+  const againMs = Math.max(askAgainMs.soonest, Math.min(prospect.waitMs, askAgainMs.latest));
+  return { state: 'waiting', waitMs: Math.round(Math.max(1, Math.min(againMs, leftMs))) };
 };
 
-/** Why another candidate is better than waiting here; `null`: it waits. */
-const reasonToLeave = async (dependencies: Dependencies, { attempt, generation }: Waiter): Promise<string | null> => {
-  const standing = await readPlace(dependencies.database, attempt);
+type Prospect = { waitMs: number; why: string };
+
+/** About how long it waits yet, and why. */
+const prospectOf = async (
+  { database }: Dependencies,
+  attempt: AttemptRow,
+  keys: readonly Key[],
+): Promise<Prospect> => {
+  const { provider, model, estimatedUsd } = attempt;
+  const standing = await readPlace(database, attempt);
   // served meanwhile: it will be told
-  if (!standing) return null;
+  if (!standing) return { waitMs: 0, why: '' };
   const { place, pace, pausedWork, now } = standing;
+  if (pausedWork === 'reroute') return { waitMs: Infinity, why: `${provider} was paused` };
+  const costUsd = estimatedUsd === null ? null : Number(estimatedUsd);
+  if (isTooDear(keys, { model, costUsd }))
+    return { waitMs: Infinity, why: `costs more than ${provider} may be paid this month` };
   const waitMs = pace ? Math.max(0, Date.parse(pace.readyAt) - now.getTime()) + (place - 1) * pace.perTurnMs : 0;
-  const isPaused = pausedWork === 'reroute';
-  if (!isPaused && waitMs <= dependencies.settings.waitThresholdMs) return null;
+  return { waitMs, why: `would wait about ${Math.ceil(waitMs / 1000)} s for capacity` };
+};
+
+/** Another candidate that could begin at once, the best first. */
+const findReady = async (
+  dependencies: Dependencies,
+  { attempt, generation }: Waiter,
+): Promise<string | undefined> => {
   const others = othersFor(generation, attempt.model);
   const capacity = await readCapacity(dependencies, others);
-  const ready = others.find((model) => capacity.get(model)?.state === 'ready');
-  if (ready === undefined) return null;
-  return isPaused
-    ? `${attempt.provider} was paused; ${ready} has room`
-    : `would wait about ${Math.ceil(waitMs / 1000)} s for capacity; ${ready} has room`;
+  return others.find((model) => capacity.get(model)?.state === 'ready');
 };
 
 /** Those that would be tried after this model, in order. */

@@ -114,6 +114,25 @@ const blockedUntil = (key: Key, turn: Waiting, now: Date): number => {
   return latest > now.getTime() ? latest : 0;
 };
 
+/** It costs more than any key may still spend this month. It alone has to wait for the next one. */
+export const isTooDear = (keys: readonly Key[], turn: Pick<Waiting, 'model' | 'costUsd'>): boolean =>
+  keys.length > 0 &&
+  keys.every(({ gauges }) =>
+    gauges.some(
+      ({ kind, model, used, most }) =>
+        kind === 'spend_per_month' && (model === null || model === turn.model) && used + (turn.costUsd ?? 0) > most,
+    ),
+  );
+
+/** How long every one of these keys rests yet before it takes work of this model, whatever room there is. */
+export const restMs = (keys: readonly Key[], model: string, now: Date): number => {
+  const rests = keys.map(({ pausedUntil, gates }) => {
+    const gate = gates.find((one) => one.model === model);
+    return Math.max(pausedUntil?.getTime() ?? 0, gate?.until.getTime() ?? 0) - now.getTime();
+  });
+  return Math.max(0, Math.min(...rests));
+};
+
 /** How full a key is, 0 to 1, by the limit that is tightest. */
 const fullness = ({ gauges }: Key): number =>
   Math.max(0, ...gauges.map(({ used, most }) => (most === 0 ? 1 : used / most)));
@@ -172,7 +191,7 @@ const charge = (key: Key, turn: Waiting, { now, usedAt }: { now: Date; usedAt: D
 
 /**
  * One round: turns are given in order until nobody who waits fits anywhere. A model that no key can take now does not hold
- * up the others; within a model nobody overtakes.
+ * up the others; within a model nobody overtakes but who costs less than what is left of the month.
  */
 export const giveTurns = (line: Line): Round => {
   const { now } = line;
@@ -191,7 +210,8 @@ export const giveTurns = (line: Line): Round => {
     );
     if (!key) {
       nextMs = Math.min(nextMs, ...instants.values());
-      waiting = waiting.filter(({ model }) => model !== turn.model);
+      const isAlone = isTooDear(keys, turn);
+      waiting = waiting.filter((other) => (isAlone ? other !== turn : other.model !== turn.model));
       continue;
     }
     given.push({ turn, alias: key.alias, isProbe: key.gates.some(({ model }) => model === turn.model) });

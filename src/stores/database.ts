@@ -10,7 +10,9 @@ export type Transaction = Prisma.TransactionClient;
  * query or transaction learns of it by itself.
  */
 const createPool = ({ url, poolSize }: { url: string; poolSize: number }): Pool => {
-  const pool = new Pool({ connectionString: url, max: poolSize, connectionTimeoutMillis: 5_000 });
+  // Prisma reads the times of its raw queries as UTC, whatever zone the database is set to
+  const options = '-c TimeZone=UTC';
+  const pool = new Pool({ connectionString: url, max: poolSize, connectionTimeoutMillis: 5_000, options });
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;

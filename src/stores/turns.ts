@@ -18,6 +18,8 @@ export type TurnRequest = AttemptKey & {
   priority: number;
   /** The most it may use. */
   tokens: number;
+  /** It had a turn, and what it sent then was not accepted: the first of its priority. */
+  returns: boolean;
 };
 
 /** `credential` null: it waits. */
@@ -34,16 +36,19 @@ const leaseEnd = Prisma.sql`clock_timestamp() + make_interval(secs => ${leaseSec
 /** Of a newcomer, until the next round gives it its place: the last one. */
 const unplaced = Prisma.sql`'Infinity'::float8`;
 
+/** Of whoever was served before: in front of all who were not. */
+const foremost = Prisma.sql`0::float8`;
+
 /**
  * Gets in line, or says where the attempt stands; whoever asks knows, and need not be told. A turn that has come is kept for
  * whoever asks, one that is as good as over is given back: the place in line stays.
  */
 export const joinLine = async (database: Database, request: TurnRequest): Promise<TurnState> => {
-  const { generationId, number, provider, model, tenantId, priority, tokens } = request;
+  const { generationId, number, provider, model, tenantId, priority, tokens, returns } = request;
   const rows = await database.$queryRaw<TurnState[]>`
     INSERT INTO turns (generation_id, number, provider, model, tenant_id, priority, tokens, since, tag)
     VALUES (${generationId}, ${number}, ${provider}, ${model}, ${tenantId}, ${priority}, ${tokens}, clock_timestamp(),
-      ${unplaced})
+      ${returns ? foremost : unplaced})
     ON CONFLICT (generation_id, number) DO UPDATE SET told_at = NULL,
       lease_until = CASE WHEN ${isUsable(Prisma.sql`turns`)} THEN ${leaseEnd} END
     RETURNING CASE WHEN lease_until > clock_timestamp() THEN credential END AS credential`;
@@ -111,11 +116,12 @@ export type Queue = {
   virtualTimes: number[];
   given: number;
   pausedAt: Date | null;
+  paces: Record<string, Pace>;
 };
 
 /** Locks the provider's queue: turns are given by one at a time. */
 export const lockQueue = async (transaction: Transaction, provider: string): Promise<Queue> => {
-  const select = Prisma.sql`SELECT virtual_times AS "virtualTimes", given::float8 AS given, paused_at AS "pausedAt"
+  const select = Prisma.sql`SELECT virtual_times AS "virtualTimes", given::float8 AS given, paused_at AS "pausedAt", paces
     FROM queues WHERE provider = ${provider} FOR UPDATE`;
   const rows = await transaction.$queryRaw<Queue[]>(select);
   if (rows[0]) return rows[0];
@@ -144,10 +150,11 @@ export const readHeads = (
     FROM unnest(${models}::text[]) AS m(model) CROSS JOIN LATERAL (
       ${heads(provider, Prisma.sql`t.priority, t.tag, t.since`, most)} UNION
       ${heads(provider, Prisma.sql`t.since`, Math.ceil(most / 10))}) w
-    JOIN attempts a ON a.generation_id = w.generation_id AND a.number = w.number`;
+    JOIN attempts a ON a.generation_id = w.generation_id AND a.number = w.number
+    ORDER BY w.priority, w.tag, w.since`;
 
 /** Models of this provider that somebody waits for. */
-export const listWaitingModels = async (transaction: Transaction, provider: string): Promise<string[]> => {
+export const listWaitingModels = async (transaction: Database | Transaction, provider: string): Promise<string[]> => {
   // one step of the index for each model, however many wait
   const rows = await transaction.$queryRaw<{ model: string }[]>`
     WITH RECURSIVE named AS (
@@ -159,8 +166,11 @@ export const listWaitingModels = async (transaction: Transaction, provider: stri
   return rows.map(({ model }) => model);
 };
 
-/** When those of a model get on: the next one at `readyAt`, each one after it `perTurnMs` later. */
-export type Pace = { readyAt: string; perTurnMs: number };
+/**
+ * When those of a model get on: the next one at `readyAt`, each one after it `perTurnMs` later. `isResting`: not before a pause or a
+ * breaker's time is over, and that is longer than work waits where another candidate has room.
+ */
+export type Pace = { readyAt: string; perTurnMs: number; isResting: boolean };
 
 export type Progress = {
   given: readonly Given[];
@@ -292,9 +302,18 @@ export const takeUntold = (database: Database): Promise<AttemptKey[]> =>
     WHERE turns.generation_id = late.generation_id AND turns.number = late.number
     RETURNING turns.generation_id AS "generationId", turns.number`;
 
-/**
- * A person stopped sending: what becomes of those that wait is their choice. Those that may go elsewhere are told to look.
- */
+/** Those that wait for these models are to look again, for another candidate or whether they are to wait at all. */
+export const stirWaiting = async (
+  database: Database | Transaction,
+  provider: string,
+  models: readonly string[],
+): Promise<void> => {
+  await database.$executeRaw`
+    UPDATE turns SET told_at = to_timestamp(0), credential = NULL, lease_until = NULL
+    WHERE provider = ${provider} AND model = ANY(${models}) AND told_at IS NULL AND ${waitsAs(Prisma.sql`turns`)}`;
+};
+
+/** A person stopped sending: what becomes of those that wait is their choice. Those that may go elsewhere are to look. */
 export const pauseQueue = async (
   database: Database | Transaction,
   provider: string,
@@ -305,10 +324,7 @@ export const pauseQueue = async (
     VALUES (${provider}, '{0,0,0}', clock_timestamp(), ${work})
     ON CONFLICT (provider) DO UPDATE
       SET paused_at = coalesce(queues.paused_at, excluded.paused_at), paused_work = excluded.paused_work`;
-  if (work === 'reroute')
-    await database.$executeRaw`
-      UPDATE turns SET told_at = to_timestamp(0), credential = NULL, lease_until = NULL
-      WHERE provider = ${provider} AND ${waitsAs(Prisma.sql`turns`)}`;
+  if (work === 'reroute') await stirWaiting(database, provider, await listWaitingModels(database, provider));
 };
 
 export const resumeQueue = async (database: Database | Transaction, provider: string): Promise<void> => {

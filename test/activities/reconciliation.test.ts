@@ -96,6 +96,16 @@ test('nothing is put right where nothing is wrong', async () => {
   expect(told).toEqual([]);
 });
 
+test('what was sent long ago is forgotten', async () => {
+  const key = await bench.submitted();
+  const send = { ...key, provider: 'acme', credential: 'main', model: 'acme/clip' };
+  const agesDays = [9, 7];
+  for (const [epoch, days] of agesDays.entries())
+    await database.send.create({ data: { ...send, epoch: epoch + 10, at: new Date(Date.now() - days * 86_400_000) } });
+  await sweep();
+  expect(await database.send.findMany({ where: { epoch: { gte: 10 } } })).toMatchObject([{ epoch: 11 }]);
+});
+
 describe('accepted, and never begun', () => {
   test('is started, as often as it takes, and says so once', async () => {
     const id = await forgotten();

@@ -98,12 +98,13 @@ const begin = async (): Promise<{ model: World; real: Real }> => {
 
 const keyOf = ({ id }: Member) => ({ generationId: id, number: 1 });
 
-const join = async (world: World, members: readonly Member[]): Promise<void> => {
+const join = async (world: World, members: readonly Member[], returns = false): Promise<void> => {
   const { database } = dependencies;
   for (const member of members) {
-    joinWorld(world, member);
+    joinWorld(world, member, returns);
     const { tenant: tenantId, model, priority, tokens } = member;
-    await joinLine(database, { ...keyOf(member), provider: 'acme', model, tenantId, priority, tokens });
+    const place = { ...keyOf(member), provider: 'acme', model, tenantId, priority, tokens };
+    await joinLine(database, { ...place, returns });
   }
   await database.$executeRaw`
     UPDATE turns SET since = to_timestamp(j.joined) FROM unnest(${members.map(({ id }) => id)}::text[],
@@ -195,7 +196,7 @@ const refuse = (index: number): Step =>
     const refusal = { code: 'provider_rate_limited', message: 'slow', counts: false, epoch } as const;
     await recordNotAccepted(dependencies.database, keyOf(member), refusal);
     member.avoid = member.alias;
-    await join(world, [member]);
+    await join(world, [member], true);
   });
 
 const leave = (index: number): Step =>
@@ -248,6 +249,8 @@ const turnOff = (alias: string | null): Step =>
   makeStep(`switch off ${alias}`, async (world) => {
     for (const key of world.keys) {
       key.isDisabled = key.alias === alias;
+      // whoever switches a key on wants it used
+      if (!key.isDisabled) key.pausedUntil = world.clock;
       await setEnabled(dependencies.database, { provider: 'acme', alias: key.alias }, !key.isDisabled);
     }
   });

@@ -354,6 +354,41 @@ describe('keys', () => {
   });
 });
 
+describe('those who wait while', () => {
+  const untold = async (): Promise<number> => database.turn.count({ where: { toldAt: new Date(0) } });
+
+  test('every key begins to rest for long are sent to look elsewhere, once', async () => {
+    limits = { jobsInFlight: 1 };
+    await announceKeys(['a']);
+    const process = startProcess(undefined, ['a']);
+    await lineUp(3);
+    await giveOn(process, provider);
+    expect(await untold()).toBe(0);
+    const rest = (ms: number) =>
+      database.providerCredential.updateMany({ data: { pausedUntil: new Date(Date.now() + ms) } });
+    await rest(5_000);
+    await giveOn(process, provider);
+    expect(await untold()).toBe(0);
+    await rest(3_600_000);
+    await giveOn(process, provider);
+    expect(await untold()).toBe(2);
+    await database.turn.updateMany({ data: { toldAt: null } });
+    await giveOn(process, provider);
+    expect(await untold()).toBe(0);
+  });
+
+  test('the last key goes are sent to look elsewhere', async () => {
+    limits = { jobsInFlight: 1 };
+    await announceKeys(['a']);
+    const process = startProcess(undefined, ['a']);
+    await lineUp(3);
+    await giveOn(process, provider);
+    await database.providerCredential.updateMany({ data: { disabledBy: 'operator' } });
+    await giveOn(process, provider);
+    expect(await untold()).toBe(2);
+  });
+});
+
 test('every tenth turn goes to the one that waits longest, over rounds', async () => {
   limits = { jobsInFlight: 1 };
   const process = startProcess(undefined, ['a']);

@@ -49,8 +49,9 @@ export const holdsTurn = ({ clock }: World, member: Member): boolean =>
 export const isInLine = (world: World, member: Member): boolean =>
   member.state === 'waiting' || (member.state === 'given' && !holdsTurn(world, member));
 
-export const joinWorld = (world: World, member: Member): void => {
-  member.tag = Infinity;
+/** `returns`: what it sent was not accepted; it goes before those of its priority that had no turn. */
+export const joinWorld = (world: World, member: Member, returns: boolean): void => {
+  member.tag = returns ? 0 : Infinity;
   member.joined = world.joins += 1;
   member.state = 'waiting';
 };

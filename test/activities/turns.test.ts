@@ -377,6 +377,15 @@ describe('where the wait is long', () => {
     expect(await turnOf(database, key)).toMatchObject({ credential: null });
   });
 
+  test('and it costs more than the month has left, another candidate with room does it', async () => {
+    limits = { acme: { spendPerMonthUsd: '0.01' } };
+    const [key, alone] = [await begin(), await begin({ alone: true })];
+    await database.attempt.updateMany({ where: { status: 'planned' }, data: { estimatedUsd: '0.04' } });
+    expect(await submit(key)).toEqual({ state: 'rejected', code: 'policy_no_capacity' });
+    expect((await readAttempt(database, key)).errorMessage).toContain('more than acme may be paid this month');
+    expect(await submit(alone)).toMatchObject({ state: 'waiting' });
+  });
+
   test('it waits where that is shorter than what is put up with', async () => {
     const patient = { ...dependencies, settings: { ...dependencies.settings, waitThresholdMs: 90_000 } };
     limits = { acme: { jobsInFlight: 1 } };

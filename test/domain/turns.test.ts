@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import {
   floorEvery,
   giveTurns,
+  isTooDear,
+  restMs,
   rotations,
   sweepMs,
   type Gauge,
@@ -166,6 +168,14 @@ const forEveryRound = (check: (line: Line, round: Round) => void): void =>
     { numRuns: 500 },
   );
 
+/** At the latest when all these turns are given, no key may spend so much any more. */
+const mayBeTooDear = (line: Line, turn: Waiting, given: readonly Given[]): boolean =>
+  line.keys.every((key) =>
+    key.gauges.some(
+      (gauge) => gauge.kind === 'spend_per_month' && usedAfter(key, gauge, given) + takes(gauge, turn) > gauge.most,
+    ),
+  );
+
 const leftOf = (line: Line, { given }: Round): Waiting[] =>
   line.waiting.filter((turn) => !given.some((one) => one.turn === turn));
 
@@ -214,7 +224,8 @@ describe('a round, for any line', () => {
         const isBefore = orderAfter(line, index);
         const later = new Set(given.slice(index).map((one) => one.turn.model));
         const done = new Set(given.slice(0, index).map((one) => one.turn));
-        for (const other of line.waiting.filter((one) => !done.has(one) && isBefore(one, turn)))
+        const overtaken = line.waiting.filter((one) => !done.has(one) && isBefore(one, turn));
+        for (const other of overtaken.filter((one) => !mayBeTooDear(line, one, given)))
           expect(later).not.toContain(other.model);
       });
     }));
@@ -225,12 +236,12 @@ describe('a round, for any line', () => {
       const orders = round.given.concat([{} as Given]).map((_one, index) => orderAfter(line, index));
       for (const model of new Set(left.map((turn) => turn.model))) {
         const own = left.filter((turn) => turn.model === model);
-        const heads = orders.map((isBefore) =>
-          own.find((turn) => own.every((one) => one === turn || isBefore(turn, one))),
-        );
-        const isStuck = (head: Waiting | undefined): boolean =>
-          head !== undefined && !line.keys.some((key) => fits(key, head, round.given));
-        expect(heads.some(isStuck)).toBe(true);
+        const isNext = (turn: Waiting): boolean =>
+          orders.some((isBefore) =>
+            own.filter((one) => isBefore(one, turn)).every((one) => mayBeTooDear(line, one, round.given)),
+          );
+        const isStuck = (turn: Waiting): boolean => !line.keys.some((key) => fits(key, turn, round.given));
+        expect(own.some((turn) => isNext(turn) && isStuck(turn))).toBe(true);
       }
     }));
 
@@ -307,6 +318,23 @@ test('more tokens than a key ever has go when nothing else is counted, and nothi
   expect(idsOf(round)).toEqual(['gen_00000']);
   const busy = makeLine({ waiting, keys: [makeKey('main', { gauges: [tokensPerMinute(100, 1)] })] });
   expect(giveTurns(busy)).toMatchObject({ given: [], nextAt: at(sweepMs) });
+});
+
+test('one that costs more than is left of the month does not hold up those that cost less', () => {
+  const month = (used: number): Gauge => ({ kind: 'spend_per_month', model: null, most: 10, used, freesAt: at(1e9) });
+  const waiting = makeTurns(4, (index) => ({ costUsd: index === 0 ? 5 : 1 }));
+  const keys = [makeKey('a', { gauges: [month(8)] }), makeKey('b', { gauges: [month(9.5)] })];
+  expect(isTooDear(keys, waiting[0] as Waiting)).toBe(true);
+  expect(isTooDear([...keys, makeKey('free')], waiting[0] as Waiting)).toBe(false);
+  expect(idsOf(giveTurns(makeLine({ waiting, keys })))).toEqual(['gen_00001', 'gen_00002']);
+});
+
+test('keys rest until the first of them is ready again, by its pause and by the breaker of the model', () => {
+  const paused = makeKey('a', { pausedUntil: at(9_000) });
+  const open = makeKey('b', { gates: [{ model: 'acme/clip', until: at(4_000) }] });
+  expect(restMs([paused, open], 'acme/clip', now)).toBe(4_000);
+  expect(restMs([paused, open], 'acme/film', now)).toBe(0);
+  expect(restMs([paused], 'acme/film', now)).toBe(9_000);
 });
 
 /** Tags as an attempt gets them when it comes in line: a share after its tenant's last one. */

@@ -68,18 +68,9 @@ const listRows = (): string[] =>
 /** A project of its own: the real stack and mains, stand-ins for what the stack only keeps running. */
 export const makeProject = (folder: string): string => {
   const dist = path.join(folder, 'dist');
-  compileFolder(path.join(repository, 'src/embedded'), path.join(dist, 'embedded'));
-  compileFolder(path.join(repository, 'src/domain'), path.join(dist, 'domain'));
-  for (const name of [
-    'config',
-    'encryption-keys',
-    'settings',
-    'model-schema',
-    'main',
-    'demo',
-    'providers/catalogue',
-    ...listRows(),
-  ])
+  for (const room of ['', 'embedded', 'domain'])
+    compileFolder(path.join(repository, 'src', room), path.join(dist, room));
+  for (const name of ['providers/catalogue', ...listRows()])
     compile(path.join(repository, `src/${name}.ts`), path.join(dist, `${name}.js`));
   fs.mkdirSync(path.join(dist, 'emulator'));
   for (const name of ['server.js', 'worker.js', 'emulator/main.js']) fs.writeFileSync(path.join(dist, name), standIn);

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { connectDatabase } from '../../src/stores/database';
+import { createTestDatabase } from '../support/database';
 
 const message = (type: string, body: Buffer): Buffer => {
   const length = Buffer.alloc(4);
@@ -36,4 +37,17 @@ test('a server that dies while it lets us in is an error of the query, not the e
   await expect(database.$queryRaw`SELECT 1`).rejects.toThrow();
   await expect(database.$transaction((transaction) => transaction.$queryRaw`SELECT 1`)).rejects.toThrow();
   await database.$disconnect();
+});
+
+test('times of raw queries are right whatever zone the database is set to', async () => {
+  const test = await createTestDatabase();
+  const name = new URL(test.url).pathname.slice(1);
+  const database = connectDatabase({ url: test.url, poolSize: 1 });
+  await database.$executeRawUnsafe(`ALTER DATABASE "${name}" SET timezone TO 'Asia/Tokyo'`);
+  await database.$disconnect();
+  const later = connectDatabase({ url: test.url, poolSize: 1 });
+  const [row] = await later.$queryRaw<{ at: Date }[]>`SELECT clock_timestamp() AS at`;
+  expect(Math.abs((row?.at.getTime() ?? 0) - Date.now())).toBeLessThan(600_000);
+  await later.$disconnect();
+  await test.drop();
 });

@@ -99,13 +99,15 @@ export const beginCrowd = async (
 };
 
 /** In line, as submit gets there. */
+export type Joining = { tenant?: string; priority?: number; tokens?: number; returns?: boolean };
+
 export const joinLineOf = async (
   database: Database,
   key: AttemptKey,
-  { tenant = tenantId, priority = 1, tokens = 0 }: { tenant?: string; priority?: number; tokens?: number } = {},
+  { tenant = tenantId, priority = 1, tokens = 0, returns = false }: Joining = {},
 ) => {
   const { provider, model } = await readAttempt(database, key);
-  return joinLine(database, { ...key, provider, model, tenantId: tenant, priority, tokens });
+  return joinLine(database, { ...key, provider, model, tenantId: tenant, priority, tokens, returns });
 };
 
 /** As the next round does, before it gives turns. */

@@ -215,7 +215,7 @@ describe('the switch', () => {
     expect(await rowOf('main')).toMatchObject({ disabledBy: null, disabledAt: null });
   });
 
-  test('enables what was refused, and leaves the pause that its provider asked for', async () => {
+  test('enables what was refused, and lifts the pause that its provider asked for', async () => {
     await sync(key('main'));
     await mark('main', refused);
     await setEnabled(database, key('main'), false);

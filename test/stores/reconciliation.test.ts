@@ -57,7 +57,7 @@ test('finds what was accepted and never begun, once it is old enough', async () 
   await begin(database);
   expect(await listNotBegun(database, 5)).toEqual([]);
   await database.$executeRaw`UPDATE generations SET created_at = now() - interval '6 seconds'`;
-  expect(await listNotBegun(database, 5)).toEqual([{ id, tenantId, medium: 'video' }]);
+  expect(await listNotBegun(database, 5)).toEqual([{ id, tenantId, weight: 1, medium: 'video', priority: 'medium' }]);
 });
 
 test('finds what runs and has published nothing for a while', async () => {

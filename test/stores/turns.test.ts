@@ -103,6 +103,13 @@ describe('the place of a newcomer', () => {
     expect(tags).toEqual(Array.from({ length: 60 }, (_none, index) => index + 1));
   });
 
+  test('that was served before, and not accepted, is before all that were not', async () => {
+    await setQueue([0, 40, 0]);
+    await lineUp();
+    expect(await tagOf(await lineUp({ returns: true }))).toBe(0);
+    expect(await tagOf(await lineUp())).toBe(42);
+  });
+
   test('is not known before the next round, which gives nobody a turn without one', async () => {
     const key = await beginWith(database);
     await joinLineOf(database, key);
@@ -241,7 +248,7 @@ describe('a turn', () => {
         ...{
           virtualTimes: [1, 2.5, 3],
           nextAt,
-          paces: { 'acme/clip': { readyAt: nextAt.toISOString(), perTurnMs: 5 } },
+          paces: { 'acme/clip': { readyAt: nextAt.toISOString(), perTurnMs: 5, isResting: false } },
         },
       }),
     );
@@ -340,7 +347,7 @@ describe('those who wait', () => {
     const readyAt = new Date(Date.now() + 60 * ms).toISOString();
     await database.queue.update({
       where: { provider: 'acme' },
-      data: { paces: { 'acme/clip': { readyAt, perTurnMs: 30_000 } } },
+      data: { paces: { 'acme/clip': { readyAt, perTurnMs: 30_000, isResting: false } } },
     });
     const queueOf = async ({ generationId }: AttemptKey) => {
       await publishChange(database, generationId, () => ({ phase: 'waiting_for_capacity' }));

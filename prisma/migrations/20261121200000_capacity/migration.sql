@@ -50,6 +50,7 @@ CREATE TABLE "sends" (
     CONSTRAINT "sends_pkey" PRIMARY KEY ("generation_id", "number", "epoch")
 );
 CREATE INDEX "sends_provider_credential_at_idx" ON "sends"("provider", "credential", "at");
+CREATE INDEX "sends_at_idx" ON "sends"("at");
 
 CREATE TABLE "provider_credentials" (
     "provider" TEXT NOT NULL,
