@@ -3,16 +3,17 @@ import { giveOn } from '../src/activities/rounds';
 import { comeToTurn } from '../src/activities/turns';
 import { unlimited } from '../src/domain/limits';
 import { readAttempt, type AttemptKey } from '../src/stores/attempts';
-import { connectDatabase, inTransaction } from '../src/stores/database';
+import { connectDatabase } from '../src/stores/database';
 import { readGeneration } from '../src/stores/generations';
-import { joinLine, lockQueue, readTurn } from '../src/stores/turns';
+import { joinLine, lockQueue, waitInLine } from '../src/stores/turns';
 import { tenantId } from '../test/stores/ledger';
 import { mediaModel, openActivityBench } from '../test/support/activity-bench';
 
-export type Subject = 'bare' | 'turns' | 'steps';
+export type Subject = 'bare' | 'turns' | 'scarce' | 'steps';
 
 export type ToClient =
-  { kind: 'slice'; subject: Subject; forMs: number; keys: AttemptKey[] } | { kind: 'told'; name: string };
+  | { kind: 'slice'; subject: Subject; forMs: number; slots: number; keys: AttemptKey[] }
+  | { kind: 'told'; name: string };
 
 export type FromClient =
   | { kind: 'ready' }
@@ -25,14 +26,14 @@ const nameOf = ({ generationId, number }: AttemptKey): string => `${generationId
 
 const model = mediaModel();
 
-/** One hot key: fewer slots than clients, and a window in which all that was sent is counted. */
-const limitsOf =
-  (slots: number): Dependencies['settings']['limitsOf'] =>
-  () => ({
-    key: { ...unlimited, jobsInFlight: slots, requestsPerMinute: 1_000_000 },
-    models: {},
-    cooldownSeconds: 1,
-  });
+let slots = 0;
+
+/** One hot key: slots, and a window in which all that was sent is counted. */
+const limitsOf: Dependencies['settings']['limitsOf'] = () => ({
+  key: { ...unlimited, jobsInFlight: slots, requestsPerMinute: 1_000_000 },
+  models: {},
+  cooldownSeconds: 1,
+});
 
 const told = new Map<string, () => void>();
 
@@ -54,9 +55,9 @@ const getTurn = async (dependencies: Dependencies, key: AttemptKey): Promise<voi
   const { provider, id } = model;
   const waiting = untilTold(key);
   await joinLine(database, { ...key, provider, model: id, tenantId, priority: 1, tokens: 0, returns: false });
-  const given = await giveOn(dependencies, provider, key);
+  const given = await giveOn(dependencies, provider);
   const isOwn = given.some(({ turn }) => nameOf(turn) === nameOf(key));
-  if (isOwn || (await readTurn(database, key))?.credential) return told.get(nameOf(key))?.();
+  if (isOwn || (await waitInLine(database, key))?.credential) return told.get(nameOf(key))?.();
   await waiting;
 };
 
@@ -76,7 +77,7 @@ const comeAsSubmit = async (dependencies: Dependencies, key: AttemptKey): Promis
 
 /** It was sent and has ended: the least that a take, an answer and their records could be. */
 const useTurn = async ({ database }: Dependencies, { generationId, number }: AttemptKey): Promise<void> => {
-  await database.$executeRaw`
+  await database.direct.$executeRaw`
     WITH used AS (DELETE FROM turns WHERE generation_id = ${generationId} AND number = ${number} RETURNING *)
     INSERT INTO sends (generation_id, number, epoch, provider, credential, model, tokens, at)
     SELECT generation_id, number, 1, provider, credential, model, tokens, clock_timestamp() FROM used`;
@@ -95,7 +96,7 @@ const takeTurn = async (
 
 /** The least there is: the lock of one row handed from client to client, with one write under it. */
 const handOver = ({ database }: Dependencies): Promise<void> =>
-  inTransaction(database, async (transaction) => {
+  database.direct.$transaction(async (transaction) => {
     await lockQueue(transaction, 'bare');
     await transaction.$executeRaw`UPDATE queues SET given = given + 1 WHERE provider = 'bare'`;
   });
@@ -103,6 +104,7 @@ const handOver = ({ database }: Dependencies): Promise<void> =>
 const works: Record<Subject, (dependencies: Dependencies, keys: AttemptKey[]) => Promise<void>> = {
   bare: handOver,
   turns: (dependencies, keys) => takeTurn(dependencies, keys.pop(), getTurn),
+  scarce: (dependencies, keys) => takeTurn(dependencies, keys.pop(), getTurn),
   steps: (dependencies, keys) => takeTurn(dependencies, keys.pop(), comeAsSubmit),
 };
 
@@ -123,15 +125,15 @@ const runSlice = async (
   say({ kind: 'done', count: timesMs.length, timesMs, left: keys });
 };
 
-/** A process of its own, as a worker is one. Arguments: the database, clients, slots. */
+/** A process of its own, as a worker is one. Arguments: the database, clients. */
 const main = async (): Promise<void> => {
-  const [url = '', clients = '', slots = ''] = process.argv.slice(2);
+  const [url = '', clients = ''] = process.argv.slice(2);
   const bench = await openActivityBench([], [model]);
   const { settings, workflows } = bench.dependencies;
   const dependencies: Dependencies = {
     ...bench.dependencies,
     database: connectDatabase({ url, poolSize: 20 }),
-    settings: { ...settings, limitsOf: limitsOf(Number(slots)), waitThresholdMs: Infinity },
+    settings: { ...settings, limitsOf, waitThresholdMs: Infinity },
     workflows: {
       ...workflows,
       giveTurn: (key) => {
@@ -142,6 +144,7 @@ const main = async (): Promise<void> => {
   };
   process.on('message', (message: ToClient) => {
     if (message.kind === 'told') return told.get(message.name)?.();
+    slots = message.slots;
     runSlice(dependencies, { clients: Number(clients), ...message }).catch((error: unknown) => {
       console.error(error);
       process.exit(1);

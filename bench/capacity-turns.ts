@@ -13,7 +13,8 @@ import { median, quantile } from './statistics';
 
 const processes = 4;
 const clientsOfProcess = 5;
-const slots = 10;
+/** For `scarce` so few that half of the clients wait for one that ends. */
+const slotsOf: Record<Subject, number> = { bare: 0, turns: 40, scarce: 10, steps: 40 };
 const sliceMs = 8_000;
 const rounds = 3;
 /** More than one process gets through in a slice. */
@@ -22,7 +23,7 @@ const crowd = 3_000;
 type Slice = { perSecond: number; timesMs: number[] };
 
 const startClient = async (databaseUrl: string): Promise<ChildProcess> => {
-  const client = fork(require.resolve('./capacity-client'), [databaseUrl, String(clientsOfProcess), String(slots)], {
+  const client = fork(require.resolve('./capacity-client'), [databaseUrl, String(clientsOfProcess)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: { ...process.env, TEST_DATABASE_URL: databaseUrl },
   });
@@ -61,7 +62,13 @@ const runSlice = async (
   const startedAt = performance.now();
   const answers = clients.map((client, index) => {
     const done = untilDone(client);
-    client.send({ kind: 'slice', subject, forMs: sliceMs, keys: keys[index] ?? [] } satisfies ToClient);
+    client.send({
+      kind: 'slice',
+      subject,
+      forMs: sliceMs,
+      slots: slotsOf[subject],
+      keys: keys[index] ?? [],
+    } satisfies ToClient);
     return done;
   });
   const done = await Promise.all(answers);
@@ -79,10 +86,11 @@ const measure = async (databaseUrl: string): Promise<Record<Subject, Slice[]>> =
   const clients = await Promise.all(Array.from({ length: processes }, () => startClient(databaseUrl)));
   relay(clients);
   const someKeys = (): Promise<AttemptKey[]> => beginCrowd(database, crowd, { model: mediaModel().id });
-  const slices: Record<Subject, Slice[]> = { bare: [], turns: [], steps: [] };
+  const slices: Record<Subject, Slice[]> = { bare: [], turns: [], scarce: [], steps: [] };
   for (let round = 0; round < rounds; round += 1) {
     slices.bare.push(await runSlice(clients, 'bare', () => Promise.resolve([])));
-    for (const subject of ['turns', 'steps'] as const) slices[subject].push(await runSlice(clients, subject, someKeys));
+    for (const subject of ['turns', 'scarce', 'steps'] as const)
+      slices[subject].push(await runSlice(clients, subject, someKeys));
   }
   for (const client of clients) client.disconnect();
   await database.$disconnect();
@@ -96,7 +104,7 @@ export const measureTurns = async (): Promise<Figure[]> => {
     const slices = await measure(stack.stack.databaseUrl ?? '');
     const rate = (subject: Subject): number => median(slices[subject].map(({ perSecond }) => perSecond));
     const timesOf = (subject: Subject): number[] => slices[subject].flatMap(({ timesMs }) => timesMs);
-    const measured = `turns of one key, ${processes * clientsOfProcess} clients, ${slots} slots`;
+    const measured = `turns of one key, ${processes * clientsOfProcess} clients`;
     return [
       { measure: measured, name: 'lock handed on, nothing decided', value: rate('bare'), unit: '/s' },
       { measure: measured, name: 'turns', value: rate('turns'), unit: '/s', aim: { atLeast: 300 } },
@@ -113,6 +121,8 @@ export const measureTurns = async (): Promise<Figure[]> => {
         value: quantile(timesOf('turns'), 0.99),
         unit: 'ms',
       },
+      { measure: measured, name: 'turns where half of them wait for a slot', value: rate('scarce'), unit: '/s' },
+      { measure: measured, name: 'turn where half wait, p99', value: quantile(timesOf('scarce'), 0.99), unit: 'ms' },
       { measure: measured, name: 'turns as submit asks for them', value: rate('steps'), unit: '/s' },
       { measure: measured, name: 'turn as submit asks, p99', value: quantile(timesOf('steps'), 0.99), unit: 'ms' },
     ];

@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureAcknowledgementAlone, measureAcknowledgementRunning } from './acknowledgement';
+import { measureTurns } from './capacity-turns';
+import { measureWaiting } from './capacity-waiting';
 import { formatTable, type Figure } from './figures';
 import { measureHistory, measureMemory } from './footprint';
 import { measureLatency } from './latency';
@@ -9,7 +11,11 @@ import { bodies, startSystem, type System } from './system';
 import { measureThroughput } from './throughput';
 
 /** In this order; those of a system share one, so that ratios compare what ran on the same server. */
-const alone = { 'acknowledgement-alone': measureAcknowledgementAlone };
+const alone = {
+  'acknowledgement-alone': measureAcknowledgementAlone,
+  turns: measureTurns,
+  waiting: measureWaiting,
+};
 const together: Record<string, (system: System) => Figure[] | Promise<Figure[]>> = {
   latency: measureLatency,
   acknowledgement: measureAcknowledgementRunning,

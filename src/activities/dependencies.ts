@@ -86,7 +86,7 @@ export type WorkflowPort = {
 /** What a process does for one provider: one round at a time, and one more for all who came while it ran. */
 export type Lane = {
   last: Promise<void>;
-  upcoming: { present: Set<string>; given: Promise<readonly Given[]> } | null;
+  upcoming: Promise<readonly Given[]> | null;
 };
 
 /** How a provider's keys and queue stood. */

@@ -1,19 +1,27 @@
-import { rulesOf } from '../domain/limits';
-import { forecast, giveTurns, isTooDear, priorities, restMs, sweepMs, type Given, type Key, type Waiting } from '../domain/turns';
+import { rulesOf, type LimitOverride } from '../domain/limits';
+import {
+  forecast,
+  giveTurns,
+  isTooDear,
+  priorities,
+  restMs,
+  sweepMs,
+  type Given,
+  type Key,
+  type Waiting,
+} from '../domain/turns';
 import type { AttemptKey } from '../stores/attempts';
-import { beginProbe, readGates } from '../stores/breakers';
-import { inTransaction, type Database, type Transaction } from '../stores/database';
-import { readGauges } from '../stores/gauges';
+import { beginProbe } from '../stores/breakers';
+import type { Statements } from '../stores/database';
 import { readOverrides } from '../stores/limit-overrides';
+import { readStanding } from '../stores/standing';
 import {
   leaveLine,
   listQueues,
-  listWaitingModels,
+  beginRound,
   lockQueue,
   nameOf,
-  placeNewcomers,
   readHeads,
-  readKeyStates,
   recordRound,
   recordUse,
   stirWaiting,
@@ -26,45 +34,37 @@ import type { Dependencies, Lane } from './dependencies';
 /** Of each model so many are read at once; who is left over is given a turn in the next round. */
 const headsOfModel = 50;
 
+/** The provider's usable keys: those that this process has and nobody has switched off. */
 type Standing = { now: Date; keys: Key[] };
 
 const ofKey = <Thing extends { credential: string }>(things: readonly Thing[], alias: string): Thing[] =>
   things.filter(({ credential }) => credential === alias);
 
-/** How the provider's usable keys stand: those that this process has and nobody has switched off. */
-export const readKeys = async (
-  dependencies: Dependencies,
-  database: Database | Transaction,
-  provider: string,
+/** Limits that were set at run time as they stood just before; the rest as it stands. */
+const readUsable = async (
+  { credentials, settings, models }: Dependencies,
+  database: Statements,
+  { provider, overrides }: { provider: string; overrides: readonly LimitOverride[] },
 ): Promise<Standing> => {
-  const { credentials, settings, models } = dependencies;
-  const states = await readKeyStates(database, provider);
-  const stateOf = (alias: string) => states.keys.find((state) => state.alias === alias);
-  const aliases = (credentials[provider] ?? [])
-    .map(({ alias }) => alias)
-    .filter((alias) => stateOf(alias)?.isDisabled !== true);
-  const overrides = await readOverrides(database, provider);
+  const aliases = (credentials[provider] ?? []).map(({ alias }) => alias);
   const limits = settings.limitsOf(provider);
   const rules = aliases.flatMap((alias) => rulesOf(alias, limits, overrides));
   const own = models.filter((row) => row.provider === provider);
   const workSecondsOf = (model: string | null): number =>
     Math.max(0, ...own.filter(({ id }) => model === null || id === model).map(({ maximumSeconds }) => maximumSeconds));
-  const gauges = await readGauges(database, { provider, rules }, workSecondsOf);
-  const gates = await readGates(database, provider);
-  const keys = aliases.map((alias): Key => {
-    const { priority = 100, weight = 1, pausedUntil = null, lastUsedAt = null } = stateOf(alias) ?? {};
-    return {
-      alias,
-      priority,
-      weight,
-      pausedUntil,
-      lastUsedAt,
-      gauges: ofKey(gauges, alias),
-      gates: ofKey(gates, alias),
-    };
+  const { now, keys, gauges, gates } = await readStanding(database, { provider, rules }, workSecondsOf);
+  const usable = aliases.flatMap((alias): Key[] => {
+    const state = keys.find((key) => key.alias === alias);
+    if (state?.isDisabled) return [];
+    const { priority = 100, weight = 1, pausedUntil = null, lastUsedAt = null } = state ?? {};
+    const own = { gauges: ofKey(gauges, alias), gates: ofKey(gates, alias) };
+    return [{ alias, priority, weight, pausedUntil, lastUsedAt, ...own }];
   });
-  return { now: states.now, keys };
+  return { now, keys: usable };
 };
+
+export const readKeys = async (dependencies: Dependencies, database: Statements, provider: string): Promise<Standing> =>
+  readUsable(dependencies, database, { provider, overrides: await readOverrides(database, provider) });
 
 /** Given for its age, before others of its model whose share comes first. */
 const isEarly = (turn: Waiting, left: readonly Waiting[]): boolean =>
@@ -109,7 +109,8 @@ const strandedModels = (
   paces: { before: Readonly<Record<string, Pace>>; after: Readonly<Record<string, Pace>> },
 ): string[] =>
   models.filter(
-    (model) => keys.length === 0 || (paces.after[model]?.isResting === true && paces.before[model]?.isResting === false),
+    (model) =>
+      keys.length === 0 || (paces.after[model]?.isResting === true && paces.before[model]?.isResting === false),
   );
 
 /** All that were read of a model have a turn, and there may be more of them. */
@@ -124,21 +125,28 @@ const isCutShort = (models: readonly string[], waiting: readonly Waiting[], left
 const nextAtOf = (nextAt: Date | null, isCut: boolean, { now }: Standing): Date =>
   isCut ? now : (nextAt ?? new Date(now.getTime() + sweepMs));
 
+/** `absent`: who was given a turn and is to be told. */
+type Outcome = { given: readonly Given[]; absent: readonly AttemptKey[] };
+
+const nothing: Outcome = { given: [], absent: [] };
+
 const giveUnderLock = async (
   dependencies: Dependencies,
-  transaction: Transaction,
-  { provider, present }: { provider: string; present: ReadonlySet<string> },
-): Promise<readonly Given[]> => {
+  transaction: Statements,
+  provider: string,
+): Promise<Outcome> => {
+  // not under the lock: a limit that is lowered while this waits for it holds from the next round on
+  const overrides = await readOverrides(transaction, provider);
   const queue = await lockQueue(transaction, provider);
+  if (queue.isServed) return nothing;
   const { virtualTimes } = queue;
-  const models = await listWaitingModels(transaction, provider);
+  const { at, models } = await beginRound(transaction, { provider, virtualTimes });
   if (models.length === 0) {
-    await recordRound(transaction, provider, { given: [], present, virtualTimes, nextAt: null, paces: {} });
-    return [];
+    await recordRound(transaction, provider, { given: [], at, virtualTimes, nextAt: null, paces: {} });
+    return nothing;
   }
-  await placeNewcomers(transaction, { provider, models, virtualTimes });
   const waiting = await readHeads(transaction, { provider, models, most: headsOfModel });
-  const standing = await readKeys(dependencies, transaction, provider);
+  const standing = await readUsable(dependencies, transaction, { provider, overrides });
   const line = { ...standing, waiting: queue.pausedAt === null ? waiting : [], given: queue.given };
   const { random: draw, settings } = dependencies;
   const round = giveTurns({ ...line, rotation: settings.rotationOf(provider), draw });
@@ -146,8 +154,8 @@ const giveUnderLock = async (
   const left = waiting.filter((turn) => !given.some((one) => one.turn === turn));
   const isCut = isCutShort(models, waiting, left);
   const paces = pacesOf(dependencies, standing, left);
-  await recordRound(transaction, provider, {
-    ...{ given, present, virtualTimes: advance(queue, given, left), nextAt: nextAtOf(round.nextAt, isCut, standing) },
+  const absent = await recordRound(transaction, provider, {
+    ...{ given, at, virtualTimes: advance(queue, given, left), nextAt: nextAtOf(round.nextAt, isCut, standing) },
     paces,
   });
   const stranded = strandedModels(models, standing, { before: queue.paces, after: paces });
@@ -155,7 +163,7 @@ const giveUnderLock = async (
   if (standing.keys.length > 1) await recordUse(transaction, provider, given);
   for (const { turn, alias } of given.filter(({ isProbe }) => isProbe))
     await beginProbe(transaction, { provider, model: turn.model, credential: alias, probe: nameOf(turn) });
-  return given;
+  return { given, absent };
 };
 
 /** Tells those who were given a turn while nobody waited for the answer. One that cannot be told is told again. */
@@ -171,44 +179,34 @@ const tell = async ({ workflows, database, logger }: Dependencies, keys: readonl
   );
 };
 
-const carryOut = async (
-  dependencies: Dependencies,
-  round: { provider: string; present: ReadonlySet<string> },
-): Promise<readonly Given[]> => {
-  const given = await inTransaction(dependencies.database, (transaction) =>
-    giveUnderLock(dependencies, transaction, round),
+const carryOut = async (dependencies: Dependencies, provider: string): Promise<readonly Given[]> => {
+  const { given, absent } = await dependencies.database.direct.$transaction((transaction) =>
+    giveUnderLock(dependencies, transaction, provider),
   );
-  const absent = given.map(({ turn }) => turn).filter((turn) => !round.present.has(nameOf(turn)));
   // nobody here waits for that: whoever does not hear of it is told again
   void tell(dependencies, absent);
   return given;
 };
 
 /**
- * Gives turns for as long as there is room. `present`: who waits for the answer. Those who ask while a round runs share the next
- * one, so that a busy queue is locked once for many.
+ * Gives turns for as long as there is room. Those who ask while a round runs share the next one, so that a busy queue is
+ * locked once for many; a round that another process has begun since serves them as well, and is not told of here.
  */
-export const giveOn = (
-  dependencies: Dependencies,
-  provider: string,
-  present: AttemptKey | null = null,
-): Promise<readonly Given[]> => {
+export const giveOn = (dependencies: Dependencies, provider: string): Promise<readonly Given[]> => {
   const lane: Lane = dependencies.lanes.get(provider) ?? { last: Promise.resolve(), upcoming: null };
   dependencies.lanes.set(provider, lane);
   if (!lane.upcoming) {
-    const names = new Set<string>();
     const given = lane.last.then(() => {
       lane.upcoming = null;
-      return carryOut(dependencies, { provider, present: names });
+      return carryOut(dependencies, provider);
     });
     lane.last = given.then(
       () => undefined,
       () => undefined,
     );
-    lane.upcoming = { present: names, given };
+    lane.upcoming = given;
   }
-  if (present) lane.upcoming.present.add(nameOf(present));
-  return lane.upcoming.given;
+  return lane.upcoming;
 };
 
 /** Something may have become free. Nobody waits for it: what is missed here is found by the next look at the queues. */

@@ -9,7 +9,7 @@ import { estimateTokens } from '../domain/pricing';
 import { isTooDear, priorities, type Key } from '../domain/turns';
 import { recordEnding, type AttemptKey, type AttemptRow } from '../stores/attempts';
 import { publishChange, type LockedGeneration } from '../stores/generations';
-import { joinLine, keepTurn, readPlace, readTurn } from '../stores/turns';
+import { joinLine, keepTurn, readPlace, waitInLine } from '../stores/turns';
 import { readCapacity } from './capacity';
 import { findModel, type Dependencies } from './dependencies';
 import { giveOn, readKeys } from './rounds';
@@ -73,10 +73,10 @@ export const comeToTurn = async (
 };
 
 const askForTurn = async (dependencies: Dependencies, provider: string, key: AttemptKey): Promise<string | null> => {
-  const given = await giveOn(dependencies, provider, key);
+  const given = await giveOn(dependencies, provider);
   const own = given.find(({ turn }) => turn.generationId === key.generationId && turn.number === key.number);
   // somebody else's round may have come first
-  return own?.alias ?? (await readTurn(dependencies.database, key))?.credential ?? null;
+  return own?.alias ?? (await waitInLine(dependencies.database, key))?.credential ?? null;
 };
 
 type Waiter = { attempt: AttemptRow; generation: LockedGeneration };
@@ -100,7 +100,8 @@ const wait = async (dependencies: Dependencies, waiter: Waiter): Promise<Attempt
     return reject(dependencies, waiter, { code, message });
   }
   const prospect = await prospectOf(dependencies, attempt, keys);
-  const ready = prospect.waitMs > dependencies.settings.waitThresholdMs ? await findReady(dependencies, waiter) : undefined;
+  const ready =
+    prospect.waitMs > dependencies.settings.waitThresholdMs ? await findReady(dependencies, waiter) : undefined;
   if (ready !== undefined)
     return reject(dependencies, waiter, { code: 'policy_no_capacity', message: `${prospect.why}; ${ready} has room` });
   await publishChange(database, generation.id, ({ phase }) =>
@@ -114,11 +115,7 @@ const wait = async (dependencies: Dependencies, waiter: Waiter): Promise<Attempt
 type Prospect = { waitMs: number; why: string };
 
 /** About how long it waits yet, and why. */
-const prospectOf = async (
-  { database }: Dependencies,
-  attempt: AttemptRow,
-  keys: readonly Key[],
-): Promise<Prospect> => {
+const prospectOf = async ({ database }: Dependencies, attempt: AttemptRow, keys: readonly Key[]): Promise<Prospect> => {
   const { provider, model, estimatedUsd } = attempt;
   const standing = await readPlace(database, attempt);
   // served meanwhile: it will be told
@@ -133,10 +130,7 @@ const prospectOf = async (
 };
 
 /** Another candidate that could begin at once, the best first. */
-const findReady = async (
-  dependencies: Dependencies,
-  { attempt, generation }: Waiter,
-): Promise<string | undefined> => {
+const findReady = async (dependencies: Dependencies, { attempt, generation }: Waiter): Promise<string | undefined> => {
   const others = othersFor(generation, attempt.model);
   const capacity = await readCapacity(dependencies, others);
   return others.find((model) => capacity.get(model)?.state === 'ready');

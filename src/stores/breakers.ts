@@ -8,7 +8,7 @@ import {
   type News,
   type Tally,
 } from '../domain/breaker';
-import { inTransaction, type Database, type Transaction } from './database';
+import { inTransaction, type Database, type Statements, type Transaction } from './database';
 import { Prisma } from './generated/client';
 import { appendProviderEvent } from './provider-events';
 
@@ -29,15 +29,11 @@ const probeEnds = Prisma.sql`
       AND a.status = 'submitting' AND a.credential = b.credential`;
 
 /** Breakers of a provider that are not closed. `until`: nobody may try before; past it, one may. */
-export const readGates = (
-  database: Database | Transaction,
-  provider: string,
-): Promise<{ credential: string; model: string; until: Date }[]> =>
-  database.$queryRaw`
-    SELECT b.credential, b.model,
-      CASE b.state WHEN 'open' THEN b.open_until
-        ELSE greatest(b.probe_until, (SELECT max(e) FROM (${probeEnds}) AS ends(e))) END AS until
-    FROM breakers b WHERE b.provider = ${provider} AND b.state <> 'closed'`;
+export const gatesOf = (provider: string): Prisma.Sql => Prisma.sql`
+  SELECT b.credential, b.model,
+    CASE b.state WHEN 'open' THEN b.open_until
+      ELSE greatest(b.probe_until, (SELECT max(e) FROM (${probeEnds}) AS ends(e))) END AS until
+  FROM breakers b WHERE b.provider = ${provider} AND b.state <> 'closed'`;
 
 type Row = {
   state: Breaker['state'];
@@ -71,7 +67,7 @@ const readRow = async (database: Database | Transaction, place: BreakerPlace): P
 };
 
 /** The clock is read when the lock is held: times of one breaker never go back. */
-const lockRow = async (transaction: Transaction, { provider, model, credential }: BreakerPlace): Promise<Row> => {
+const lockRow = async (transaction: Statements, { provider, model, credential }: BreakerPlace): Promise<Row> => {
   const rows = await transaction.$queryRaw<Row[]>`
     INSERT INTO breakers AS b (provider, model, credential, state, changed_at)
     VALUES (${provider}, ${model}, ${credential}, 'closed', to_timestamp(0))
@@ -80,7 +76,7 @@ const lockRow = async (transaction: Transaction, { provider, model, credential }
   return rows[0] as Row;
 };
 
-const writeRow = async (transaction: Transaction, place: BreakerPlace, breaker: Breaker): Promise<void> => {
+const writeRow = async (transaction: Statements, place: BreakerPlace, breaker: Breaker): Promise<void> => {
   const openings = breaker.state === 'closed' ? 0 : breaker.openings;
   const openUntil = breaker.state === 'open' ? breaker.until : null;
   const probe = breaker.state === 'half_open' ? breaker.probe : null;
@@ -97,7 +93,7 @@ const describe = (breaker: Breaker): Record<string, unknown> =>
   breaker.state === 'closed' ? {} : { until: breaker.until.toISOString(), openings: breaker.openings };
 
 const change = async (
-  transaction: Transaction,
+  transaction: Statements,
   place: BreakerPlace,
   { breaker, data }: { breaker: Breaker; data: Record<string, unknown> | null },
 ): Promise<void> => {
@@ -112,7 +108,7 @@ const change = async (
  * has not seen yet.
  */
 export const beginProbe = async (
-  transaction: Transaction,
+  transaction: Statements,
   { probe, ...place }: BreakerPlace & { probe: string },
 ): Promise<boolean> => {
   const row = await lockRow(transaction, place);

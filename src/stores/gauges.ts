@@ -1,6 +1,6 @@
 import type { Rule } from '../domain/limits';
 import type { Gauge } from '../domain/turns';
-import type { Database, Transaction } from './database';
+import type { Statements } from './database';
 import { Prisma } from './generated/client';
 
 /**
@@ -44,30 +44,26 @@ const spend = Prisma.sql`
   FROM attempts a
   WHERE a.provider = r.provider AND ${fits('a')} AND a.sent_at >= ${month} AND a.status <> 'superseded'`;
 
-type Row = Gauge & { credential: string; model: string };
-
-/**
- * How far each of these limits is used. One statement, so that what turns from a given turn into a send while it is read is
- * counted once. `workSecondsOf`: how long work of this model (`null`: of any) may take at most.
- */
-export const readGauges = async (
-  database: Database | Transaction,
+/** How far each of these limits is used, as a query: `credential`, and the members of a gauge. */
+export const gaugesOf = (
   { provider, rules }: { provider: string; rules: readonly Rule[] },
   workSecondsOf: (model: string | null) => number,
-): Promise<(Gauge & { credential: string })[]> => {
-  if (rules.length === 0) return [];
-  const rows = await database.$queryRaw<Row[]>`
-    SELECT r.credential, r.model, r.kind, r.most, u.used, u."freesAt"
-    FROM unnest(${rules.map(({ credential }) => credential)}::text[], ${rules.map(({ model }) => model ?? '')}::text[],
-      ${rules.map(({ kind }) => kind)}::text[], ${rules.map(({ most }) => most)}::float8[],
-      ${rules.map(({ model }) => workSecondsOf(model))}::float8[], ${rules.map(() => provider)}::text[])
-      AS r(credential, model, kind, most, work_seconds, provider)
-    CROSS JOIN LATERAL (
-      SELECT * FROM (${inFlight}) AS f WHERE r.kind = 'jobs_in_flight'
-      UNION ALL SELECT * FROM (${requestsIn(windows.minute)}) AS m WHERE r.kind = 'requests_per_minute'
-      UNION ALL SELECT * FROM (${requestsIn(windows.day)}) AS d WHERE r.kind = 'requests_per_day'
-      UNION ALL SELECT * FROM (${tokens}) AS k WHERE r.kind = 'tokens_per_minute'
-      UNION ALL SELECT * FROM (${spend}) AS s WHERE r.kind = 'spend_per_month'
-    ) u`;
-  return rows.map((row) => ({ ...row, model: row.model === '' ? null : row.model }));
-};
+): Prisma.Sql => Prisma.sql`
+  SELECT r.credential, nullif(r.model, '') AS model, r.kind, r.most, u.used, u."freesAt"
+  FROM unnest(${rules.map(({ credential }) => credential)}::text[], ${rules.map(({ model }) => model ?? '')}::text[],
+    ${rules.map(({ kind }) => kind)}::text[], ${rules.map(({ most }) => most)}::float8[],
+    ${rules.map(({ model }) => workSecondsOf(model))}::float8[], ${rules.map(() => provider)}::text[])
+    AS r(credential, model, kind, most, work_seconds, provider)
+  CROSS JOIN LATERAL (
+    SELECT * FROM (${inFlight}) AS f WHERE r.kind = 'jobs_in_flight'
+    UNION ALL SELECT * FROM (${requestsIn(windows.minute)}) AS m WHERE r.kind = 'requests_per_minute'
+    UNION ALL SELECT * FROM (${requestsIn(windows.day)}) AS d WHERE r.kind = 'requests_per_day'
+    UNION ALL SELECT * FROM (${tokens}) AS k WHERE r.kind = 'tokens_per_minute'
+    UNION ALL SELECT * FROM (${spend}) AS s WHERE r.kind = 'spend_per_month'
+  ) u`;
+
+/** How far each of these limits is used. */
+export const readGauges = (
+  database: Statements,
+  ...asked: Parameters<typeof gaugesOf>
+): Promise<(Gauge & { credential: string })[]> => database.$queryRaw(gaugesOf(...asked));

@@ -1,7 +1,6 @@
 import type { LimitKind, LimitOverride } from '../domain/limits';
 import { parseMoney } from '../domain/money';
-import { inTransaction, type Database, type Transaction } from './database';
-import type { LimitOverride as Row } from './generated/client';
+import { inTransaction, type Database, type Statements, type Transaction } from './database';
 import { appendProviderEvent } from './provider-events';
 import { wakeQueue } from './turns';
 
@@ -11,21 +10,22 @@ export type SetLimit = LimitOverride & { provider: string; changedAt: Date };
 /** Which one. `credential`, `model` null: every key, the whole key. */
 export type LimitName = { provider: string } & Omit<LimitOverride, 'most'>;
 
+type Row = Record<'provider' | 'credential' | 'model' | 'kind', string> & { most: string | null; changedAt: Date };
+
 const toOverride = ({ provider, credential, model, kind, most, changedAt }: Row): SetLimit => ({
   provider,
   credential: credential || null,
   model: model || null,
   kind: kind as LimitKind,
-  most: most === null ? null : parseMoney(most.toFixed()),
+  most: most === null ? null : parseMoney(most),
   changedAt,
 });
 
 /** Of one provider, or of all. */
-export const readOverrides = async (database: Database | Transaction, provider?: string): Promise<SetLimit[]> => {
-  const rows = await database.limitOverride.findMany({
-    ...(provider !== undefined && { where: { provider } }),
-    orderBy: [{ provider: 'asc' }, { credential: 'asc' }, { model: 'asc' }, { kind: 'asc' }],
-  });
+export const readOverrides = async (database: Statements, provider: string | null = null): Promise<SetLimit[]> => {
+  const rows = await database.$queryRaw<Row[]>`
+    SELECT provider, credential, model, kind, most::text, changed_at AS "changedAt" FROM limit_overrides
+    WHERE ${provider}::text IS NULL OR provider = ${provider}::text ORDER BY provider, credential, model, kind`;
   return rows.map(toOverride);
 };
 

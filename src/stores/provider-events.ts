@@ -1,4 +1,4 @@
-import type { Database, Transaction } from './database';
+import type { Database, Statements } from './database';
 import { Prisma } from './generated/client';
 
 export type ProviderEventType =
@@ -33,7 +33,7 @@ export type ProviderEvent = {
 };
 
 export const appendProviderEvent = async (
-  database: Database | Transaction,
+  database: Statements,
   { provider, credential = null, model = null, type, data }: NewProviderEvent,
 ): Promise<void> => {
   // the number before the time: `listProviderEvents` goes by that

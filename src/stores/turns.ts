@@ -1,11 +1,11 @@
 import type { Given, Waiting } from '../domain/turns';
-import type { Database, Transaction } from './database';
+import type { Database, Statements } from './database';
 import { Prisma } from './generated/client';
 
 type AttemptKey = { generationId: string; number: number };
 
 /** How long a turn that nobody has used stays given, in seconds. */
-export const leaseSeconds = 60;
+const leaseSeconds = 60;
 
 /** A turn with less left than this is not used any more: its commit must come before somebody counts it out. */
 const marginSeconds = 10;
@@ -40,52 +40,69 @@ const unplaced = Prisma.sql`'Infinity'::float8`;
 const foremost = Prisma.sql`0::float8`;
 
 /**
- * Gets in line, or says where the attempt stands; whoever asks knows, and need not be told. A turn that has come is kept for
- * whoever asks, one that is as good as over is given back: the place in line stays.
+ * Gets in line, or says where the attempt stands; whoever asks stands waiting for the answer, and need not be told, until it goes
+ * (`waitInLine`). A turn that has come is kept for whoever asks, one that is as good as over is given back: the place in
+ * line stays.
  */
 export const joinLine = async (database: Database, request: TurnRequest): Promise<TurnState> => {
   const { generationId, number, provider, model, tenantId, priority, tokens, returns } = request;
-  const rows = await database.$queryRaw<TurnState[]>`
-    INSERT INTO turns (generation_id, number, provider, model, tenant_id, priority, tokens, since, tag)
+  const rows = await database.direct.$queryRaw<TurnState[]>`
+    INSERT INTO turns (generation_id, number, provider, model, tenant_id, priority, tokens, since, asked_at, tag)
     VALUES (${generationId}, ${number}, ${provider}, ${model}, ${tenantId}, ${priority}, ${tokens}, clock_timestamp(),
+      clock_timestamp(),
       ${returns ? foremost : unplaced})
-    ON CONFLICT (generation_id, number) DO UPDATE SET told_at = NULL,
+    ON CONFLICT (generation_id, number) DO UPDATE SET told_at = NULL, asked_at = clock_timestamp(),
       lease_until = CASE WHEN ${isUsable(Prisma.sql`turns`)} THEN ${leaseEnd} END
     RETURNING CASE WHEN lease_until > clock_timestamp() THEN credential END AS credential`;
   return rows[0] as TurnState;
 };
 
+/** When a round began to read, and the models it read of. */
+export type Beginning = { at: Date; models: string[] };
+
 /**
- * Gives newcomers their places among the other tenants: each a share after the last of its own that waits, or after whoever was
+ * Begins a round: names the models that somebody waits for, and gives newcomers their places among the other tenants: each a share after the last of its own that waits, or after whoever was
  * served last, so that nobody saves up turns. Under the queue's lock, in one statement for all: those of one tenant that
  * come at once would otherwise get one place.
  */
-export const placeNewcomers = async (
-  transaction: Transaction,
-  { provider, models, virtualTimes }: { provider: string; models: readonly string[]; virtualTimes: readonly number[] },
-): Promise<void> => {
-  await transaction.$executeRaw`
-    WITH fresh AS (
+export const beginRound = async (
+  transaction: Statements,
+  { provider, virtualTimes }: { provider: string; virtualTimes: readonly number[] },
+): Promise<Beginning> => {
+  const rows = await transaction.$queryRaw<Beginning[]>`
+    WITH RECURSIVE ${namedModels(provider)}, models AS (SELECT array_agg(model) AS names FROM named WHERE model IS NOT NULL),
+    fresh AS (
       SELECT t.generation_id, t.number, t.tenant_id, t.priority,
         row_number() OVER (PARTITION BY t.tenant_id, t.priority ORDER BY t.since, t.generation_id, t.number) AS nth
       FROM turns t
-      WHERE t.provider = ${provider} AND t.model = ANY(${models}) AND t.priority IN (0, 1, 2) AND t.tag = ${unplaced}),
+      WHERE t.provider = ${provider} AND t.model = ANY((SELECT names FROM models)::text[]) AND t.priority IN (0, 1, 2)
+        AND t.tag = ${unplaced}),
     line AS (
       SELECT n.tenant_id, n.priority, max(t.tag) AS tag
       FROM (SELECT DISTINCT tenant_id, priority FROM fresh) n JOIN turns t
         ON t.provider = ${provider} AND t.priority = n.priority AND t.tenant_id = n.tenant_id AND t.tag < ${unplaced}
-      GROUP BY n.tenant_id, n.priority)
+      GROUP BY n.tenant_id, n.priority),
+    placed AS (
     UPDATE turns t SET tag = greatest((${virtualTimes}::float8[])[f.priority + 1], l.tag, 0) + f.nth / w.weight::float8
     FROM fresh f JOIN tenants w ON w.id = f.tenant_id
       LEFT JOIN line l ON l.tenant_id = f.tenant_id AND l.priority = f.priority
-    WHERE t.generation_id = f.generation_id AND t.number = f.number`;
+    WHERE t.generation_id = f.generation_id AND t.number = f.number)
+    SELECT statement_timestamp() AS at, coalesce(names, '{}') AS models FROM models`;
+  return rows[0] as Beginning;
 };
 
-/** Where it stands now; `null`: it is not in line. */
-export const readTurn = async (database: Database, key: AttemptKey): Promise<TurnState | null> => {
-  const rows = await database.$queryRaw<TurnState[]>`
-    SELECT CASE WHEN lease_until > clock_timestamp() THEN credential END AS credential FROM turns WHERE ${keyIs(key)}`;
-  return rows[0] ?? null;
+/** Whoever asked goes away to be told, unless its turn has come meanwhile. `null`: it is not in line. */
+export const waitInLine = async (database: Database, key: AttemptKey): Promise<TurnState | null> => {
+  for (;;) {
+    const [row] = await database.direct.$queryRaw<(TurnState & { goes: boolean })[]>`
+      WITH gone AS (UPDATE turns SET asked_at = NULL WHERE ${keyIs(key)} AND ${waitsAs(Prisma.sql`turns`)} RETURNING 1)
+      SELECT CASE WHEN lease_until > clock_timestamp() THEN credential END AS credential, EXISTS (SELECT FROM gone) AS goes
+      FROM turns WHERE ${keyIs(key)}`;
+    if (!row) return null;
+    const { credential, goes } = row;
+    // given after this began to read: nobody tells whoever is still there
+    if (goes || credential !== null) return { credential };
+  }
 };
 
 /** What comes before the send takes its time: the turn is kept. */
@@ -96,7 +113,7 @@ export const keepTurn = async (database: Database, key: AttemptKey): Promise<voi
 };
 
 /** It is used now, with this key. `false`: it was not given, or too long ago, or the key has to rest since. */
-export const useTurn = async (transaction: Transaction, key: AttemptKey, credential: string): Promise<boolean> => {
+export const useTurn = async (transaction: Statements, key: AttemptKey, credential: string): Promise<boolean> => {
   const used = await transaction.$executeRaw`
     DELETE FROM turns WHERE ${keyIs(key)} AND credential = ${credential} AND ${isUsable(Prisma.sql`turns`)}`;
   return used === 1;
@@ -108,7 +125,7 @@ export const returnTurn = async (database: Database, key: AttemptKey): Promise<v
 };
 
 /** It will not be sent: out of the line. */
-export const leaveLine = async (transaction: Database | Transaction, key: AttemptKey): Promise<void> => {
+export const leaveLine = async (transaction: Statements, key: AttemptKey): Promise<void> => {
   await transaction.$executeRaw`DELETE FROM turns WHERE ${keyIs(key)}`;
 };
 
@@ -117,11 +134,18 @@ export type Queue = {
   given: number;
   pausedAt: Date | null;
   paces: Record<string, Pace>;
+  /** A round has read the line since this one was asked for: there is nothing left to do. */
+  isServed: boolean;
 };
 
-/** Locks the provider's queue: turns are given by one at a time. */
-export const lockQueue = async (transaction: Transaction, provider: string): Promise<Queue> => {
-  const select = Prisma.sql`SELECT virtual_times AS "virtualTimes", given::float8 AS given, paused_at AS "pausedAt", paces
+/**
+ * Locks the provider's queue: turns are given by one at a time. Its commit does not wait for the disk, so that the next one need
+ * not either: whoever uses a turn commits after it and waits for both, and a round that a crash of the server takes back was
+ * never used.
+ */
+export const lockQueue = async (transaction: Statements, provider: string): Promise<Queue> => {
+  const select = Prisma.sql`SELECT set_config('synchronous_commit', 'off', true), virtual_times AS "virtualTimes", given::float8 AS given, paused_at AS "pausedAt", paces,
+      coalesce(looked_at > statement_timestamp(), false) AS "isServed"
     FROM queues WHERE provider = ${provider} FOR UPDATE`;
   const rows = await transaction.$queryRaw<Queue[]>(select);
   if (rows[0]) return rows[0];
@@ -141,7 +165,7 @@ const heads = (provider: string, order: Prisma.Sql, limit: number): Prisma.Sql =
 
 /** Of each of these models those that are next, and those that wait longest. Who came after the places were given is not there. */
 export const readHeads = (
-  transaction: Transaction,
+  transaction: Statements,
   { provider, models, most }: { provider: string; models: readonly string[]; most: number },
 ): Promise<(Waiting & { tenantId: string })[]> =>
   transaction.$queryRaw`
@@ -153,15 +177,17 @@ export const readHeads = (
     JOIN attempts a ON a.generation_id = w.generation_id AND a.number = w.number
     ORDER BY w.priority, w.tag, w.since`;
 
+/** One step of the index for each model, however many wait. */
+const namedModels = (provider: string): Prisma.Sql => Prisma.sql`named AS (
+  (SELECT model FROM turns WHERE provider = ${provider} ORDER BY model LIMIT 1)
+  UNION ALL
+  SELECT (SELECT t.model FROM turns t WHERE t.provider = ${provider} AND t.model > n.model ORDER BY t.model LIMIT 1)
+  FROM named n WHERE n.model IS NOT NULL)`;
+
 /** Models of this provider that somebody waits for. */
-export const listWaitingModels = async (transaction: Database | Transaction, provider: string): Promise<string[]> => {
-  // one step of the index for each model, however many wait
+export const listWaitingModels = async (transaction: Statements, provider: string): Promise<string[]> => {
   const rows = await transaction.$queryRaw<{ model: string }[]>`
-    WITH RECURSIVE named AS (
-      (SELECT model FROM turns WHERE provider = ${provider} ORDER BY model LIMIT 1)
-      UNION ALL
-      SELECT (SELECT t.model FROM turns t WHERE t.provider = ${provider} AND t.model > n.model ORDER BY t.model LIMIT 1)
-      FROM named n WHERE n.model IS NOT NULL)
+    WITH RECURSIVE ${namedModels(provider)}
     SELECT model FROM named WHERE model IS NOT NULL`;
   return rows.map(({ model }) => model);
 };
@@ -174,8 +200,8 @@ export type Pace = { readyAt: string; perTurnMs: number; isResting: boolean };
 
 export type Progress = {
   given: readonly Given[];
-  /** Who stands waiting for the answer and need not be told. */
-  present: ReadonlySet<string>;
+  /** When it began to read the line. */
+  at: Date;
   virtualTimes: readonly number[];
   nextAt: Date | null;
   paces: Readonly<Record<string, Pace>>;
@@ -183,42 +209,30 @@ export type Progress = {
 
 export const nameOf = ({ generationId, number }: AttemptKey): string => `${generationId}/${number}`;
 
-/** Writes a round down. The turns count from this statement on. */
-export const recordRound = async (transaction: Transaction, provider: string, progress: Progress): Promise<void> => {
-  const { given, present, virtualTimes, nextAt, paces } = progress;
-  if (given.length > 0)
-    await transaction.$executeRaw`
+/** Who asked longer ago than this does not stand there any more, in seconds. */
+const presentSeconds = 30;
+
+const isPresent = Prisma.sql`coalesce(t.asked_at > clock_timestamp() - make_interval(secs => ${presentSeconds}), false)`;
+
+/**
+ * Writes a round down. The turns count from this statement on. Returns those that are to be told: nobody stands waiting for
+ * their answer.
+ */
+export const recordRound = (transaction: Statements, provider: string, progress: Progress): Promise<AttemptKey[]> => {
+  const { given, at, virtualTimes, nextAt, paces } = progress;
+  return transaction.$queryRaw`
+    WITH turned AS (
       UPDATE turns t SET credential = g.alias, lease_until = ${leaseEnd},
-        told_at = CASE WHEN g.present THEN NULL ELSE clock_timestamp() END
+        told_at = CASE WHEN ${isPresent} THEN NULL ELSE clock_timestamp() END
       FROM unnest(${given.map(({ turn }) => turn.generationId)}::text[], ${given.map(({ turn }) => turn.number)}::int[],
-        ${given.map(({ alias }) => alias)}::text[], ${given.map(({ turn }) => present.has(nameOf(turn)))}::bool[])
-        AS g(generation_id, number, alias, present)
-      WHERE t.generation_id = g.generation_id AND t.number = g.number`;
-  await transaction.$executeRaw`
-    UPDATE queues SET virtual_times = ${virtualTimes}, given = given + ${given.length}, next_at = ${nextAt},
-      paces = ${JSON.stringify(paces)}::jsonb
-    WHERE provider = ${provider}`;
-};
-
-export type KeyState = {
-  alias: string;
-  priority: number;
-  weight: number;
-  isDisabled: boolean;
-  pausedUntil: Date | null;
-  lastUsedAt: Date | null;
-};
-
-/** How the provider's keys stand, and the database's clock: after the lock, so that it never goes back between rounds. */
-export const readKeyStates = async (
-  transaction: Database | Transaction,
-  provider: string,
-): Promise<{ now: Date; keys: KeyState[] }> => {
-  const rows = await transaction.$queryRaw<(KeyState & { alias: string | null; now: Date })[]>`
-    SELECT clock_timestamp() AS now, c.alias, c.priority, c.weight, c.disabled_by IS NOT NULL AS "isDisabled",
-      c.paused_until AS "pausedUntil", c.last_used_at AS "lastUsedAt"
-    FROM (SELECT) AS one LEFT JOIN provider_credentials c ON c.provider = ${provider}`;
-  return { now: rows[0]?.now as Date, keys: rows.filter(({ alias }) => alias !== null) };
+        ${given.map(({ alias }) => alias)}::text[]) AS g(generation_id, number, alias)
+      WHERE t.generation_id = g.generation_id AND t.number = g.number
+      RETURNING t.generation_id, t.number, t.told_at),
+    queue AS (
+      UPDATE queues SET virtual_times = ${virtualTimes}, given = given + ${given.length}, next_at = ${nextAt},
+        looked_at = ${at}, paces = ${JSON.stringify(paces)}::jsonb
+      WHERE provider = ${provider})
+    SELECT generation_id AS "generationId", number FROM turned WHERE told_at IS NOT NULL`;
 };
 
 /** Which of the kept keys has this name; `null`: none is in use. */
@@ -262,7 +276,7 @@ export const queueOfGeneration = Prisma.sql`(
     ORDER BY o.number DESC LIMIT 1) w)`;
 
 /** Remembers which keys were used last: each a grain of the clock after the one before, so that no two are the same. */
-export const recordUse = async (transaction: Transaction, provider: string, given: readonly Given[]): Promise<void> => {
+export const recordUse = async (transaction: Statements, provider: string, given: readonly Given[]): Promise<void> => {
   const latestFirst = [...new Set(given.map(({ alias }) => alias).reverse())];
   if (latestFirst.length === 0) return;
   await transaction.$executeRaw`
@@ -274,7 +288,7 @@ export const recordUse = async (transaction: Transaction, provider: string, give
 };
 
 /** Something may be possible now that was not: the next look at the queue does not wait. */
-export const wakeQueue = async (database: Database | Transaction, provider: string): Promise<void> => {
+export const wakeQueue = async (database: Statements, provider: string): Promise<void> => {
   await database.$executeRaw`
     UPDATE queues SET next_at = clock_timestamp() WHERE provider = ${provider} AND next_at > clock_timestamp()`;
 };
@@ -303,22 +317,15 @@ export const takeUntold = (database: Database): Promise<AttemptKey[]> =>
     RETURNING turns.generation_id AS "generationId", turns.number`;
 
 /** Those that wait for these models are to look again, for another candidate or whether they are to wait at all. */
-export const stirWaiting = async (
-  database: Database | Transaction,
-  provider: string,
-  models: readonly string[],
-): Promise<void> => {
+export const stirWaiting = async (database: Statements, provider: string, models: readonly string[]): Promise<void> => {
   await database.$executeRaw`
     UPDATE turns SET told_at = to_timestamp(0), credential = NULL, lease_until = NULL
-    WHERE provider = ${provider} AND model = ANY(${models}) AND told_at IS NULL AND ${waitsAs(Prisma.sql`turns`)}`;
+    WHERE provider = ${provider} AND model = ANY(${models}) AND (told_at IS NULL OR lease_until IS NOT NULL)
+      AND ${waitsAs(Prisma.sql`turns`)}`;
 };
 
 /** A person stopped sending: what becomes of those that wait is their choice. Those that may go elsewhere are to look. */
-export const pauseQueue = async (
-  database: Database | Transaction,
-  provider: string,
-  work: 'wait' | 'reroute',
-): Promise<void> => {
+export const pauseQueue = async (database: Statements, provider: string, work: 'wait' | 'reroute'): Promise<void> => {
   await database.$executeRaw`
     INSERT INTO queues (provider, virtual_times, paused_at, paused_work)
     VALUES (${provider}, '{0,0,0}', clock_timestamp(), ${work})
@@ -327,7 +334,7 @@ export const pauseQueue = async (
   if (work === 'reroute') await stirWaiting(database, provider, await listWaitingModels(database, provider));
 };
 
-export const resumeQueue = async (database: Database | Transaction, provider: string): Promise<void> => {
+export const resumeQueue = async (database: Statements, provider: string): Promise<void> => {
   await database.$executeRaw`
     UPDATE queues SET paused_at = NULL, paused_work = NULL,
       next_at = CASE WHEN next_at IS NULL THEN NULL ELSE clock_timestamp() END

@@ -5,10 +5,11 @@ import { unlimited, type Limits } from '../../src/domain/limits';
 import type { Rotation } from '../../src/domain/turns';
 import { takeAttempt } from '../../src/stores/attempt-take';
 import { readAttempt, recordEnding, type AttemptKey } from '../../src/stores/attempts';
-import type { Database } from '../../src/stores/database';
+import { inTransaction, type Database } from '../../src/stores/database';
+import { Prisma } from '../../src/stores/generated/client';
 import { readGeneration } from '../../src/stores/generations';
 import { createTenant } from '../../src/stores/tenants';
-import { nameOf, pauseQueue, resumeQueue } from '../../src/stores/turns';
+import { lockQueue, nameOf, pauseQueue, resumeQueue, waitInLine } from '../../src/stores/turns';
 import { beginCrowd, joinLineOf, makeSender, tenantId, turnOf } from '../stores/ledger';
 import { openActivityBench, type ActivityBench } from '../support/activity-bench';
 import { makeModel } from '../support/generation-data';
@@ -83,7 +84,10 @@ const lineUp = async (count: number, how: Parameters<typeof joinLineOf>[2] & { m
     ...(model && { model }),
     ...(joining.tenant && { tenant: joining.tenant }),
   });
-  for (const key of keys) await joinLineOf(database, key, joining);
+  for (const key of keys) {
+    await joinLineOf(database, key, joining);
+    await waitInLine(database, key);
+  }
   return keys;
 };
 
@@ -111,6 +115,15 @@ const countHeld = async (): Promise<number[]> => {
       UNION ALL SELECT credential FROM turns WHERE lease_until > clock_timestamp()) AS held
     GROUP BY credential`;
   return rows.map(({ count }) => count);
+};
+
+/** The same database; every round is held by `hold`. */
+const withRounds = (real: Database, around: <Result>(hold: () => Promise<Result>) => Promise<Result>): Database => {
+  const $transaction: Database['direct']['$transaction'] = (work) => around(() => real.direct.$transaction(work));
+  const direct = { ...real.direct, $transaction };
+  return new Proxy(real, {
+    get: (target, name) => (name === 'direct' ? direct : (Reflect.get(target, name) as unknown)),
+  });
 };
 
 describe('many who ask at once, of several processes', () => {
@@ -178,36 +191,56 @@ describe('many who ask at once, of several processes', () => {
   test('share a round where one runs already', async () => {
     const process = startProcess();
     let rounds = 0;
-    const counted = new Proxy(process.database, {
-      get: (target, name) => {
-        if (name === '$transaction') rounds += 1;
-        return Reflect.get(target, name) as unknown;
-      },
+    const counted = withRounds(process.database, (hold) => {
+      rounds += 1;
+      return hold();
     });
-    const [first, ...others] = await lineUp(20);
+    const [, ...others] = await lineUp(20);
     const dependencies = { ...process, database: counted };
-    const running = giveOn(dependencies, provider, first);
+    const running = giveOn(dependencies, provider);
     await until(() => rounds === 1);
-    const rest = await Promise.all(others.map((key) => giveOn(dependencies, provider, key)));
+    const rest = await Promise.all(others.map(() => giveOn(dependencies, provider)));
     expect(rounds).toBe(2);
     expect(new Set(rest).size).toBe(1);
     expect(idsOf(await running)).toHaveLength(20);
   });
 
+  test('are served by the round of another process that began after they had asked', async () => {
+    await lineUp(1);
+    let looks = 0;
+    const processes = [1, 2, 3, 4].map(() => {
+      const dependencies = startProcess();
+      const { settings } = dependencies;
+      const limitsOf: typeof settings.limitsOf = (...asked) => {
+        looks += 1;
+        return settings.limitsOf(...asked);
+      };
+      return { ...dependencies, settings: { ...settings, limitsOf } };
+    });
+    const waiting = Prisma.sql`SELECT count(*)::int AS count FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    const given = await inTransaction(database, async (transaction) => {
+      await lockQueue(transaction, provider);
+      const asked = processes.map((process) => giveOn(process, provider));
+      await until(async () => (await database.$queryRaw<{ count: number }[]>(waiting))[0]?.count === 4);
+      return asked;
+    });
+    expect((await Promise.all(given)).flat()).toHaveLength(1);
+    expect(looks).toBe(1);
+  });
+
   test('learn of a round that failed, and the next one is held all the same', async () => {
     const process = startProcess();
     let isAway = true;
-    const failing = new Proxy(process.database, {
-      get: (target, name) => {
-        if (name !== '$transaction' || !isAway) return Reflect.get(target, name) as unknown;
-        isAway = false;
-        return () => Promise.reject(new Error('the database is away'));
-      },
+    const failing = withRounds(process.database, (hold) => {
+      if (!isAway) return hold();
+      isAway = false;
+      return Promise.reject(new Error('the database is away'));
     });
     const [key] = await lineUp(1);
     const dependencies = { ...process, database: failing };
-    await expect(giveOn(dependencies, provider, key)).rejects.toThrow('away');
-    expect(idsOf(await giveOn(dependencies, provider, key))).toEqual([key?.generationId]);
+    await expect(giveOn(dependencies, provider)).rejects.toThrow('away');
+    expect(idsOf(await giveOn(dependencies, provider))).toEqual([key?.generationId]);
   });
 });
 
@@ -237,7 +270,7 @@ describe('a turn', () => {
     limits = { jobsInFlight: 1 };
     const [key] = (await beginCrowd(database, 1)) as [AttemptKey];
     await joinLineOf(database, key);
-    expect(await giveOn(startProcess(), provider, key)).toHaveLength(1);
+    expect(await giveOn(startProcess(), provider)).toHaveLength(1);
     expect(await turnOf(database, key)).toMatchObject({ toldAt: null });
     expect(await ask(startProcess(), key)).toEqual({ kind: 'turn', credential: 'a' });
     expect(await countHeld()).toEqual([1]);

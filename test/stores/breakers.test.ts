@@ -1,6 +1,7 @@
 import { memorySeconds, probeMs, type BreakerPolicy, type Verdict } from '../../src/domain/breaker';
-import { beginProbe, listBreakers, readGates, recordNews, type BreakerPlace } from '../../src/stores/breakers';
+import { beginProbe, listBreakers, recordNews, type BreakerPlace } from '../../src/stores/breakers';
 import { inTransaction } from '../../src/stores/database';
+import { readStanding } from '../../src/stores/standing';
 import { databaseNow as readNow, fault, insertSends as insert, newPlace, type Sent } from './breaker-bench';
 import { accept, openLedger, type Ledger } from './ledger';
 
@@ -32,8 +33,10 @@ const fail = async (place: BreakerPlace, times: number): Promise<void> => {
 const rowOf = (place: BreakerPlace) =>
   ledger.database.breaker.findUnique({ where: { provider_model_credential: place } });
 
-const gateOf = async (place: BreakerPlace) =>
-  (await readGates(ledger.database, place.provider)).find(({ model }) => model === place.model);
+const gateOf = async ({ provider, model }: BreakerPlace) => {
+  const { gates } = await readStanding(ledger.database, { provider, rules: [] }, () => 0);
+  return gates.find((gate) => gate.model === model);
+};
 
 /** As if this much time had gone by for the breaker. */
 const pass = (place: BreakerPlace, seconds: number) => ledger.database.$executeRaw`

@@ -8,7 +8,7 @@ import { readAttempt, type AttemptKey, type Result } from '../../src/stores/atte
 import { connectDatabase, inTransaction, type Database } from '../../src/stores/database';
 import { createGeneration, publishChange } from '../../src/stores/generations';
 import { createTenant } from '../../src/stores/tenants';
-import { joinLine, listWaitingModels, lockQueue, placeNewcomers } from '../../src/stores/turns';
+import { joinLine, lockQueue, beginRound } from '../../src/stores/turns';
 import { createTestDatabase } from '../support/database';
 import { makeCandidate, makeRequest } from '../support/generation-data';
 
@@ -114,8 +114,7 @@ export const joinLineOf = async (
 export const placeAll = (database: Database, provider = 'acme') =>
   inTransaction(database, async (transaction) => {
     const { virtualTimes } = await lockQueue(transaction, provider);
-    const models = await listWaitingModels(transaction, provider);
-    await placeNewcomers(transaction, { provider, models, virtualTimes });
+    await beginRound(transaction, { provider, virtualTimes });
   });
 
 export const turnOf = ({ turn }: Database, { generationId, number }: AttemptKey) =>

@@ -4,13 +4,13 @@ import {
   listQueues,
   lockQueue,
   pauseQueue,
-  readKeyStates,
   readQueues,
   recordUse,
   resumeQueue,
   takeUntold,
   wakeQueue,
 } from '../../src/stores/turns';
+import { readStanding } from '../../src/stores/standing';
 import { openLedger, type Ledger } from './ledger';
 
 let ledger: Ledger;
@@ -106,7 +106,7 @@ test('keys that were used in one round are told apart by which came first', asyn
   }));
   await inTransaction(database, (transaction) => recordUse(transaction, 'acme', turns));
   await inTransaction(database, (transaction) => recordUse(transaction, 'acme', turns.slice(0, 1)));
-  const { keys } = await readKeyStates(database, 'acme');
+  const { keys } = await readStanding(database, { provider: 'acme', rules: [] }, () => 0);
   const uses = Object.fromEntries(keys.map(({ alias, lastUsedAt }) => [alias, lastUsedAt?.getTime() ?? 0])) as Record<
     'a' | 'b' | 'c',
     number

@@ -10,9 +10,9 @@ import {
   readHeads,
   readPlace,
   readQueues,
-  readTurn,
   recordRound,
   takeUntold,
+  waitInLine,
 } from '../../src/stores/turns';
 import type { Given } from '../../src/domain/turns';
 import type { AttemptKey } from '../../src/stores/attempts';
@@ -64,15 +64,19 @@ const lineUp = async (asked: Parameters<typeof joinLineOf>[2] & { model?: string
   const key = await beginWith(database, { ...(model && { model }), ...(joining.tenant && { tenant: joining.tenant }) });
   await joinLineOf(database, key, joining);
   await placeAll(database, model?.split('/')[0]);
+  await waitInLine(database, key);
   return key;
 };
 
-const record = (given: Pick<Given['turn'], 'generationId' | 'number'>[], present: AttemptKey[] = []) =>
+/** Somebody stands waiting for its answer. */
+const stand = ({ generationId }: AttemptKey, askedAt = new Date()) =>
+  database.turn.updateMany({ where: { generationId }, data: { askedAt } });
+
+const record = (given: Pick<Given['turn'], 'generationId' | 'number'>[]) =>
   inTransaction(database, (transaction) =>
     recordRound(transaction, 'acme', {
       given: given.map((key) => ({ turn: key as Given['turn'], alias: 'main', isProbe: false })),
-      present: new Set(present.map(({ generationId, number }) => `${generationId}/${number}`)),
-      ...{ virtualTimes: [0, 0, 0], nextAt: null, paces: {} },
+      ...{ at: new Date(), virtualTimes: [0, 0, 0], nextAt: null, paces: {} },
     }),
   );
 
@@ -167,7 +171,7 @@ describe('who is in line', () => {
     await record([key]);
     await ageTurn(key, seconds);
     expect(await joinLineOf(database, key)).toEqual({ credential: null });
-    expect(await readTurn(database, key)).toEqual({ credential: null });
+    expect(await waitInLine(database, key)).toEqual({ credential: null });
     const heads = await inTransaction(database, (transaction) =>
       readHeads(transaction, { provider: 'acme', models: ['acme/clip'], most: 10 }),
     );
@@ -177,8 +181,8 @@ describe('who is in line', () => {
   test('leaves it for good', async () => {
     const [left, stays] = [await lineUp(), await lineUp()];
     await leaveLine(database, left);
-    expect(await readTurn(database, left)).toBeNull();
-    expect(await readTurn(database, stays)).toEqual({ credential: null });
+    expect(await waitInLine(database, left)).toBeNull();
+    expect(await waitInLine(database, stays)).toEqual({ credential: null });
   });
 
   const leaving: Record<string, (key: AttemptKey) => Promise<unknown>> = {
@@ -193,7 +197,7 @@ describe('who is in line', () => {
   test.each(Object.keys(leaving))('leaves it when it %s', async (name) => {
     const key = await lineUp();
     await leaving[name]?.(key);
-    expect(await readTurn(database, key)).toBeNull();
+    expect(await waitInLine(database, key)).toBeNull();
   });
 
   const answering: Record<string, (key: AttemptKey) => Promise<unknown>> = {
@@ -208,7 +212,7 @@ describe('who is in line', () => {
     await recordNotAccepted(database, key, busy);
     await joinLineOf(database, key);
     await answering[name]?.(key);
-    expect(await readTurn(database, key)).toBeNull();
+    expect(await waitInLine(database, key)).toBeNull();
   });
 });
 
@@ -229,40 +233,47 @@ describe('a turn', () => {
     await ageTurn(late, 61);
     for (const key of [waits, late]) {
       await keepTurn(database, key);
-      expect(await readTurn(database, key)).toEqual({ credential: null });
+      expect(await waitInLine(database, key)).toEqual({ credential: null });
     }
   });
 
   test('is written down with its round; who stands waiting for it need not be told', async () => {
     await setQueue([0, 0, 0]);
     const [present, absent, waits] = [await lineUp(), await lineUp(), await lineUp()];
-    const nextAt = new Date(Date.now() + 3 * ms);
-    await inTransaction(database, (transaction) =>
+    const [at, nextAt] = [new Date(), new Date(Date.now() + 3 * ms)];
+    await stand(present);
+    const gone = await lineUp();
+    await stand(gone, new Date(Date.now() - 31 * ms));
+    const told = await inTransaction(database, (transaction) =>
       recordRound(transaction, 'acme', {
-        given: [present, absent].map((key, index) => ({
+        given: [present, absent, gone].map((key, index) => ({
           turn: key as Given['turn'],
           alias: `key-${index}`,
           isProbe: false,
         })),
-        present: new Set([`${present.generationId}/1`]),
         ...{
           virtualTimes: [1, 2.5, 3],
+          at,
           nextAt,
           paces: { 'acme/clip': { readyAt: nextAt.toISOString(), perTurnMs: 5, isResting: false } },
         },
       }),
     );
+    expect(told.map(({ generationId }) => generationId).sort()).toEqual(
+      [absent.generationId, gone.generationId].sort(),
+    );
     expect(await turnOf(database, present)).toMatchObject({ credential: 'key-0', toldAt: null });
     expect(await turnOf(database, absent)).toMatchObject({ credential: 'key-1', toldAt: expect.any(Date) as Date });
     expect(await turnOf(database, waits)).toMatchObject({ credential: null, leaseUntil: null });
     expect(await database.queue.findUnique({ where: { provider: 'acme' } })).toMatchObject({
-      ...{ virtualTimes: [1, 2.5, 3], given: 2n, nextAt },
+      ...{ virtualTimes: [1, 2.5, 3], given: 3n, nextAt, lookedAt: at },
     });
   });
 
   test('that nobody came for is told again after two seconds, by one, until it runs out', async () => {
     const keys = [await lineUp(), await lineUp(), await lineUp()] as const;
-    await record([...keys], [keys[1]]);
+    await stand(keys[1]);
+    await record([...keys]);
     expect(await takeUntold(database)).toEqual([]);
     await ageTurn(keys[0], 3);
     await ageTurn(keys[2], 61);
