@@ -156,7 +156,7 @@ export const findProvider = ({ providers }: Dependencies, id: string): Provider 
   );
 
 /** The configured one of this name; without a name the first. `null`: not configured (any more). */
-export const findCredential = (
+const findCredential = (
   { credentials }: Dependencies,
   { provider, credential }: { provider: string; credential: string | null },
 ): Credential | null => {

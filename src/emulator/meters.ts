@@ -5,8 +5,7 @@ import type { Limits, Settings } from './settings';
 import { correct, createWindow, enter, roomAtMs, slide, type Entry, type Window } from './windows';
 
 /** Which limit of an account. */
-export const scopes = ['minute', 'day', 'tokens', 'concurrent'] as const;
-export type Scope = (typeof scopes)[number];
+export type Scope = 'minute' | 'day' | 'tokens' | 'concurrent';
 
 /** A place in flight: of a submit that is being answered, then of the operation it became. */
 type Place = { operation: Operation | null };
@@ -63,7 +62,7 @@ const meterOf = ({ meters }: Office, account: Account): Meter => {
 const metersOf = (office: Office, { provider, credential, model }: Account): Meter[] =>
   [null, ...(model === null ? [] : [model])].map((one) => meterOf(office, { provider, credential, model: one }));
 
-export const limitsOf = ({ settings }: Office, { provider, model }: Omit<Account, 'credential'>): Limits => {
+const limitsOf = ({ settings }: Office, { provider, model }: Omit<Account, 'credential'>): Limits => {
   const limits = settings.limits[provider];
   return (model === null ? limits : limits?.models?.[model]) ?? {};
 };

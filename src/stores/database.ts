@@ -49,7 +49,7 @@ const ask = (
 const statementsOf = (client: Pool | PoolClient): Statements => {
   const run = (query: Template, values: unknown[]) => ask(client, compose(query, values));
   const $queryRaw = async (query: Template, ...values: unknown[]): Promise<unknown[]> =>
-    (await run(query, values)).rows;
+    (await run(query, values)).rows as unknown[];
   const $executeRaw = async (query: Template, ...values: unknown[]): Promise<number> =>
     (await run(query, values)).rowCount ?? 0;
   return { $queryRaw, $executeRaw } as unknown as Statements;

@@ -25,9 +25,15 @@ const inFlight = Prisma.sql`SELECT count(*)::float8 + ${countGiven} AS used, NUL
   FROM attempts a WHERE a.provider = r.provider AND ${fits('a')} AND (a.status IN ('submitting', 'submitted')
     OR (a.status = 'ambiguous' AND a.sent_at > clock_timestamp() - make_interval(secs => r.work_seconds)))`;
 
+const requestsOf = (length: Prisma.Sql, more: Prisma.Sql): Prisma.Sql => Prisma.sql`
+  SELECT count(*) AS count, min(s.at) AS oldest
+  FROM sends s WHERE s.provider = r.provider AND s.credential = r.credential AND s.at > clock_timestamp() - ${length} ${more}`;
+
+/** Of the whole key from the index alone: a busy one has sent many thousands in a minute. */
 const requestsIn = (length: Prisma.Sql): Prisma.Sql => Prisma.sql`
-  SELECT count(*)::float8 + ${countGiven} AS used, min(s.at) + ${length} AS "freesAt"
-  FROM sends s WHERE s.provider = r.provider AND ${fits('s')} AND s.at > clock_timestamp() - ${length}`;
+  SELECT s.count::float8 + ${countGiven} AS used, s.oldest + ${length} AS "freesAt" FROM (
+    SELECT * FROM (${requestsOf(length, Prisma.empty)}) AS every WHERE r.model = ''
+    UNION ALL SELECT * FROM (${requestsOf(length, Prisma.sql`AND s.model = r.model`)}) AS one WHERE r.model <> '') s`;
 
 const tokens = Prisma.sql`
   SELECT coalesce(sum(s.tokens), 0)::float8 + (SELECT coalesce(sum(t.tokens), 0) FROM ${givenTurns}) AS used,

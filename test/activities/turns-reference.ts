@@ -90,7 +90,7 @@ const isOut = (world: World, member: Member, model: string | null): boolean => {
 
 type Place = { alias: string; model: string | null };
 
-export const countUsed = (world: World, kind: LimitKind, { alias, model }: Place): number => {
+const countUsed = (world: World, kind: LimitKind, { alias, model }: Place): number => {
   const isOwn = (thing: { alias: string | null; model: string }): boolean =>
     thing.alias === alias && (model === null || thing.model === model);
   const given = world.members.filter((member) => isOwn(member) && holdsTurn(world, member));

@@ -124,7 +124,7 @@ export const checkRefusals = (rows: readonly Row[]): Check => {
   };
 };
 
-export const leastUtilisation = 0.9;
+const leastUtilisation = 0.9;
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 

@@ -38,6 +38,16 @@ export const findUnowned = async ({ system, id, prompt }: Recording): Promise<st
   return found.operation;
 };
 
+/** Stops sending to a provider, and says what becomes of the work that waits for it. */
+export const pauseProvider = async (
+  { system }: Pick<Recording, 'system'>,
+  provider: string,
+  waiting: 'wait' | 'reroute',
+) => system.call(`/v1/providers/${provider}/pause`, { method: 'POST', body: { waiting } });
+
+export const resumeProvider = async ({ system }: Pick<Recording, 'system'>, provider: string) =>
+  system.call(`/v1/providers/${provider}/resume`, { method: 'POST' });
+
 /** Waits until one of its activities is at this try. */
 export const untilTry = ({ client }: Recording, workflowId: string, tries: number): Promise<unknown> =>
   eventually(async () => {

@@ -80,6 +80,7 @@ const giveUp = async ({ system }: Place, { name }: Shape, id: string): Promise<n
 
 const record = async (place: Place, shape: Shape): Promise<void> => {
   if (!isWanted(shape.name)) return;
+  await shape.before?.(place);
   const submitted = await submit(place, shape);
   await Promise.race([go(place, shape, submitted), giveUp(place, shape, submitted.id)]);
 };

@@ -10,6 +10,7 @@ import {
   untilTry,
   type Recording,
 } from './operator';
+import { inLine } from './waiting-shapes';
 
 /** One way a generation can go. A recording that goes another way is thrown away. */
 export type Shape = {
@@ -17,6 +18,7 @@ export type Shape = {
   body: Record<string, unknown>;
   /** At the provider, for this prompt only. */
   faults?: Record<string, unknown>[];
+  before?: (place: Pick<Recording, 'system'>) => Promise<unknown>;
   /** May name the generation that is recorded, where it is not the one submitted. */
   meanwhile?: (recording: Recording) => Promise<string | void>;
   ends: string;
@@ -355,7 +357,15 @@ const rerunning: Shape[] = [
   },
 ];
 
-export const undisturbed: readonly Shape[] = [...happy, ...failing, ...canceled, ...lost, ...operated, ...rerunning];
+export const undisturbed: readonly Shape[] = [
+  ...happy,
+  ...failing,
+  ...canceled,
+  ...lost,
+  ...operated,
+  ...rerunning,
+  ...inLine,
+];
 
 /** Alone: the others need the worker too. */
 export const workerKilled: Shape = {
