@@ -16,9 +16,9 @@ import { giveOn, readKeys } from './rounds';
 
 /**
  * Whoever waits is told when its turn has come, again and again. Nevertheless it asks by itself, after as long as it expects to wait:
- * another candidate may have room by then.
+ * another candidate may have room by then. Without another one there is little to ask for.
  */
-const askAgainMs = { soonest: 10 * 60_000, latest: 60 * 60_000 };
+const askAgainMs = { soonest: 10 * 60_000, latest: 60 * 60_000, alone: 6 * 3_600_000 };
 
 export type Coming =
   /** Its turn, with this key. */
@@ -100,15 +100,16 @@ const wait = async (dependencies: Dependencies, waiter: Waiter): Promise<Attempt
     return reject(dependencies, waiter, { code, message });
   }
   const prospect = await prospectOf(dependencies, attempt, keys);
-  const ready =
-    prospect.waitMs > dependencies.settings.waitThresholdMs ? await findReady(dependencies, waiter) : undefined;
+  const others = othersFor(generation, attempt.model);
+  const isLong = prospect.waitMs > dependencies.settings.waitThresholdMs;
+  const ready = isLong ? await findReady(dependencies, others) : undefined;
   if (ready !== undefined)
     return reject(dependencies, waiter, { code: 'policy_no_capacity', message: `${prospect.why}; ${ready} has room` });
   await publishChange(database, generation.id, ({ phase }) =>
     phase === 'waiting_for_capacity' ? {} : { phase: 'waiting_for_capacity' },
   );
   const leftMs = generation.deadlineAt.getTime() - generation.now.getTime() + 100;
-  const againMs = Math.max(askAgainMs.soonest, Math.min(prospect.waitMs, askAgainMs.latest));
+  const againMs = others.length === 0 ? askAgainMs.alone : clamp(prospect.waitMs, askAgainMs);
   return { state: 'waiting', waitMs: Math.round(Math.max(1, Math.min(againMs, leftMs))) };
 };
 
@@ -129,9 +130,10 @@ const prospectOf = async ({ database }: Dependencies, attempt: AttemptRow, keys:
   return { waitMs, why: `would wait about ${Math.ceil(waitMs / 1000)} s for capacity` };
 };
 
-/** Another candidate that could begin at once, the best first. */
-const findReady = async (dependencies: Dependencies, { attempt, generation }: Waiter): Promise<string | undefined> => {
-  const others = othersFor(generation, attempt.model);
+const clamp = (ms: number, { soonest, latest }: typeof askAgainMs): number => Math.max(soonest, Math.min(ms, latest));
+
+/** One that could begin at once, the best first. */
+const findReady = async (dependencies: Dependencies, others: readonly string[]): Promise<string | undefined> => {
   const capacity = await readCapacity(dependencies, others);
   return others.find((model) => capacity.get(model)?.state === 'ready');
 };

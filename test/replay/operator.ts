@@ -38,14 +38,11 @@ export const findUnowned = async ({ system, id, prompt }: Recording): Promise<st
   return found.operation;
 };
 
-/** Stops sending to a provider, and says what becomes of the work that waits for it. */
-export const pauseProvider = async (
-  { system }: Pick<Recording, 'system'>,
-  provider: string,
-  waiting: 'wait' | 'reroute',
-) => system.call(`/v1/providers/${provider}/pause`, { method: 'POST', body: { waiting } });
+/** Stops sending to a provider: what waits for it waits. */
+export const pauseProvider = ({ system }: Pick<Recording, 'system'>, provider: string): Promise<Response> =>
+  system.call(`/v1/providers/${provider}/pause`, { method: 'POST', body: { waiting: 'wait' } });
 
-export const resumeProvider = async ({ system }: Pick<Recording, 'system'>, provider: string) =>
+export const resumeProvider = ({ system }: Pick<Recording, 'system'>, provider: string): Promise<Response> =>
   system.call(`/v1/providers/${provider}/resume`, { method: 'POST' });
 
 /** Waits until one of its activities is at this try. */

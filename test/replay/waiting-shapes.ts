@@ -3,14 +3,13 @@ import type { Shape } from './shapes';
 
 const llama = { medium: 'text', model: 'cloudflare/llama-3.1-8b-instruct-fp8-fast' };
 const claude = { medium: 'text', model: 'anthropic/claude-haiku-5-5' };
-const gemini = { medium: 'text', model: 'google/gemini-2.5-flash' };
 
 /** Each at a provider that no other one needs: it is paused meanwhile. */
 export const inLine: readonly Shape[] = [
   {
     name: 'waiting',
     body: llama,
-    before: (place) => pauseProvider(place, 'cloudflare', 'wait'),
+    before: (place) => pauseProvider(place, 'cloudflare'),
     meanwhile: async (recording) => {
       await untilPhase(recording, 'waiting_for_capacity');
       await resumeProvider(recording, 'cloudflare');
@@ -21,23 +20,12 @@ export const inLine: readonly Shape[] = [
   {
     name: 'canceled-in-line',
     body: claude,
-    before: (place) => pauseProvider(place, 'anthropic', 'wait'),
+    before: (place) => pauseProvider(place, 'anthropic'),
     meanwhile: async (recording) => {
       await untilPhase(recording, 'waiting_for_capacity');
       await cancel(recording);
     },
     ends: 'canceled',
     attempts: ['canceled'],
-  },
-  {
-    name: 'rerouted',
-    body: { ...gemini, routing: { allow: ['groq/gpt-oss-20b'] } },
-    before: (place) => pauseProvider(place, 'google', 'wait'),
-    meanwhile: async (recording) => {
-      await untilPhase(recording, 'waiting_for_capacity');
-      await pauseProvider(recording, 'google', 'reroute');
-    },
-    ends: 'succeeded',
-    attempts: ['rejected', 'succeeded'],
   },
 ];
