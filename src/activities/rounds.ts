@@ -16,9 +16,9 @@ import type { Statements } from '../stores/database';
 import { readOverrides } from '../stores/limit-overrides';
 import { readStanding } from '../stores/standing';
 import {
+  beginRound,
   leaveLine,
   listQueues,
-  beginRound,
   lockQueue,
   nameOf,
   readHeads,
@@ -57,8 +57,8 @@ const readUsable = async (
     const state = keys.find((key) => key.alias === alias);
     if (state?.isDisabled) return [];
     const { priority = 100, weight = 1, pausedUntil = null, lastUsedAt = null } = state ?? {};
-    const own = { gauges: ofKey(gauges, alias), gates: ofKey(gates, alias) };
-    return [{ alias, priority, weight, pausedUntil, lastUsedAt, ...own }];
+    const counted = { gauges: ofKey(gauges, alias), gates: ofKey(gates, alias) };
+    return [{ alias, priority, weight, pausedUntil, lastUsedAt, ...counted }];
   });
   return { now, keys: usable };
 };

@@ -22,8 +22,9 @@ export type Database = PrismaClient & { readonly direct: Direct };
  * query or transaction learns of it by itself.
  */
 const createPool = ({ url, poolSize }: { url: string; poolSize: number }): Pool => {
-  // Prisma reads the times of its raw queries as UTC, whatever zone the database is set to
-  const options = '-c TimeZone=UTC';
+  // Prisma reads the times of its raw queries as UTC, whatever zone the database is set to; a process that is frozen in the
+  // middle of a transaction must not hold its locks for ever
+  const options = '-c TimeZone=UTC -c idle_in_transaction_session_timeout=30s';
   const pool = new Pool({ connectionString: url, max: poolSize, connectionTimeoutMillis: 5_000, options });
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));

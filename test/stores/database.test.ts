@@ -46,8 +46,49 @@ test('times of raw queries are right whatever zone the database is set to', asyn
   await database.$executeRawUnsafe(`ALTER DATABASE "${name}" SET timezone TO 'Asia/Tokyo'`);
   await database.$disconnect();
   const later = connectDatabase({ url: test.url, poolSize: 1 });
-  const [row] = await later.$queryRaw<{ at: Date }[]>`SELECT clock_timestamp() AS at`;
-  expect(Math.abs((row?.at.getTime() ?? 0) - Date.now())).toBeLessThan(600_000);
+  for (const way of [later, later.direct]) {
+    const [row] = await way.$queryRaw<{ at: Date }[]>`SELECT clock_timestamp() AS at`;
+    expect(Math.abs((row?.at.getTime() ?? 0) - Date.now())).toBeLessThan(600_000);
+  }
   await later.$disconnect();
   await test.drop();
+});
+
+describe('a transaction straight to the driver', () => {
+  let test: Awaited<ReturnType<typeof createTestDatabase>>;
+  let database: ReturnType<typeof connectDatabase>;
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    database = connectDatabase({ url: test.url, poolSize: 1 });
+    await database.$executeRaw`CREATE TABLE things (name text)`;
+  });
+  afterAll(async () => {
+    await database.$disconnect();
+    await test.drop();
+  });
+
+  const listThings = async (): Promise<string[]> =>
+    (await database.$queryRaw<{ name: string }[]>`SELECT name FROM things`).map(({ name }) => name);
+
+  test('writes all or nothing, and gives its connection back', async () => {
+    const write = (names: string[], fate: () => void) =>
+      database.direct.$transaction(async (statements) => {
+        for (const name of names) expect(await statements.$executeRaw`INSERT INTO things VALUES (${name})`).toBe(1);
+        fate();
+      });
+    await write(['kept'], () => undefined);
+    await expect(
+      write(['undone'], () => {
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+    await expect(database.direct.$transaction((statements) => statements.$queryRaw`SELECT nothing`)).rejects.toThrow();
+    expect(await listThings()).toEqual(['kept']);
+  });
+
+  test('does not hold its locks for ever where its process is frozen', async () => {
+    const rows = await database.direct.$queryRaw`SHOW idle_in_transaction_session_timeout`;
+    expect(rows).toEqual([{ idle_in_transaction_session_timeout: '30s' }]);
+  });
 });
