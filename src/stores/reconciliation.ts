@@ -11,13 +11,16 @@ export type Unbegun = {
   priority: GenerationRequest['priority'];
 };
 
-/** Accepted more than `olderThanSeconds` ago and not begun: their workflow was never started, or just not yet. */
+/**
+ * Accepted more than `olderThanSeconds` ago and not begun: their workflow was never started, or just not yet. A random handful,
+ * so that a crowd that has one and waits for a worker does not hide those that have none.
+ */
 export const listNotBegun = (database: Database, olderThanSeconds: number): Promise<Unbegun[]> =>
   database.$queryRaw`
     SELECT g.id, g.tenant_id AS "tenantId", t.weight, g.medium, g.request ->> 'priority' AS priority
     FROM generations g JOIN tenants t ON t.id = g.tenant_id
     WHERE g.status = 'queued' AND g.created_at < now() - make_interval(secs => ${olderThanSeconds})
-    ORDER BY g.id LIMIT 500`;
+    ORDER BY random() LIMIT 500`;
 
 /**
  * Running, and silent for a while: no event of theirs is younger than `silentSeconds`. A random handful, so that a

@@ -280,7 +280,7 @@ const share = async (system: System, options: FairnessOptions): Promise<Pick<Sce
   await until(async () => (await countWaiting(database, line)) > 0, 60_000);
   log(`${queued} are queued, ${await countWaiting(database, line)} wait; another tenant arrives with ${arriving}`);
   const ids = await submitAll(system, { line, count: arriving, clients: late.clients });
-  await until(async () => (await countJoined(database, late.id)) >= arriving, 120_000);
+  await until(async () => (await countJoined(database, late.id)) >= arriving, 600_000);
   const fromMs = Date.now();
   const own = new Set(ids);
   const isServed = async (): Promise<boolean> =>

@@ -40,32 +40,32 @@ test('a server that dies while it lets us in is an error of the query, not the e
 });
 
 test('times of raw queries are right whatever zone the database is set to', async () => {
-  const test = await createTestDatabase();
-  const name = new URL(test.url).pathname.slice(1);
-  const database = connectDatabase({ url: test.url, poolSize: 1 });
+  const home = await createTestDatabase();
+  const name = new URL(home.url).pathname.slice(1);
+  const database = connectDatabase({ url: home.url, poolSize: 1 });
   await database.$executeRawUnsafe(`ALTER DATABASE "${name}" SET timezone TO 'Asia/Tokyo'`);
   await database.$disconnect();
-  const later = connectDatabase({ url: test.url, poolSize: 1 });
+  const later = connectDatabase({ url: home.url, poolSize: 1 });
   for (const way of [later, later.direct]) {
     const [row] = await way.$queryRaw<{ at: Date }[]>`SELECT clock_timestamp() AS at`;
     expect(Math.abs((row?.at.getTime() ?? 0) - Date.now())).toBeLessThan(600_000);
   }
   await later.$disconnect();
-  await test.drop();
+  await home.drop();
 });
 
 describe('a transaction straight to the driver', () => {
-  let test: Awaited<ReturnType<typeof createTestDatabase>>;
+  let home: Awaited<ReturnType<typeof createTestDatabase>>;
   let database: ReturnType<typeof connectDatabase>;
 
   beforeAll(async () => {
-    test = await createTestDatabase();
-    database = connectDatabase({ url: test.url, poolSize: 1 });
+    home = await createTestDatabase();
+    database = connectDatabase({ url: home.url, poolSize: 1 });
     await database.$executeRaw`CREATE TABLE things (name text)`;
   });
   afterAll(async () => {
     await database.$disconnect();
-    await test.drop();
+    await home.drop();
   });
 
   const listThings = async (): Promise<string[]> =>

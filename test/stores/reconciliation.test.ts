@@ -19,6 +19,7 @@ import {
   age,
   begin,
   beginAttempt,
+  beginCrowd,
   beginTaken,
   eventsOf,
   next,
@@ -58,6 +59,13 @@ test('finds what was accepted and never begun, once it is old enough', async () 
   expect(await listNotBegun(database, 5)).toEqual([]);
   await database.$executeRaw`UPDATE generations SET created_at = now() - interval '6 seconds'`;
   expect(await listNotBegun(database, 5)).toEqual([{ id, tenantId, weight: 1, medium: 'video', priority: 'medium' }]);
+});
+
+test('finds every one that was never begun in the end, however many there are', async () => {
+  await beginCrowd(database, 700);
+  await database.$executeRaw`UPDATE generations SET status = 'queued', created_at = now() - interval '6 seconds'`;
+  const found = new Set<string>();
+  while (found.size < 700) for (const { id } of await listNotBegun(database, 5)) found.add(id);
 });
 
 test('finds what runs and has published nothing for a while', async () => {
