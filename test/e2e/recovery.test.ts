@@ -265,10 +265,8 @@ describe('a re-run', () => {
     expect(resource.artifacts).toHaveLength(1);
     expect(await system.paidFor(prompts.late)).toHaveLength(1);
     // the cost has one owner
-    expect(await system.read(source.id)).toMatchObject({
-      status: 'canceled',
-      cost: { actualUsd: '0', possibleUsd: '0' },
-    });
+    const freed = { status: 'canceled', cost: { actualUsd: '0', possibleUsd: '0' } };
+    expect(await system.read(source.id)).toMatchObject(freed);
   });
 
   test('of what has expired sends it again, with its whole time', async () => {
