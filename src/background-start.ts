@@ -1,40 +1,44 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Start } from './domain/generation';
 import type { Temporal } from './temporal';
 
-const againMs = 1_000;
+/** At once, of one process: more would only wait for each other at the server until their time is over. */
+const startersAtMost = 16;
+
+/** After a start that failed. */
+const restMs = 1_000;
 
 /** More are left to reconcile: the rows are committed, only the quick start is given up. */
 const remembered = 10_000;
 
 /**
- * Starts workflows of committed rows without holding up the answer to the caller. While the server is away they are
- * remembered and tried each second; what a dying process forgets, reconcile finds.
+ * Starts workflows of committed rows without holding up the answer to the caller. What cannot be started yet is tried
+ * again until it can; what a dying process forgets, reconcile finds.
  */
 export const startInBackground = (
   temporal: Pick<Temporal, 'start' | 'cancel' | 'resolve' | 'callBack'>,
   logger: Logger,
 ) => {
-  const waiting = new Map<string, Start>();
-  let sweeping = false;
+  const waiting: Start[] = [];
+  let starters = 0;
+  let stopped = false;
 
-  const startNow = async (generation: Start): Promise<boolean> => {
+  /** Whatever fails goes behind the others: it may be the only one. */
+  const startOne = async (generation: Start): Promise<void> => {
     try {
       await temporal.start(generation);
-      waiting.delete(generation.id);
-      return true;
     } catch (error) {
-      if (waiting.size < remembered) waiting.set(generation.id, generation);
+      waiting.push(generation);
       logger.warn({ generation: generation.id, error: (error as Error).message }, 'cannot start the workflow yet');
-      return false;
+      await pause(restMs, undefined, { ref: false });
     }
   };
 
-  const sweep = async (): Promise<void> => {
-    if (sweeping) return;
-    sweeping = true;
-    for (const generation of [...waiting.values()]) if (!(await startNow(generation))) break;
-    sweeping = false;
+  const startAll = async (): Promise<void> => {
+    starters += 1;
+    for (let next = waiting.shift(); next !== undefined && !stopped; next = waiting.shift()) await startOne(next);
+    starters -= 1;
   };
 
   /** The fast path of what stands in the database already: reconcile is the slow one. */
@@ -46,14 +50,18 @@ export const startInBackground = (
     }
   };
 
-  const timer = setInterval(() => void sweep(), againMs);
-  timer.unref();
   return {
-    start: (generation: Start): void => void startNow(generation),
+    start: (generation: Start): void => {
+      if (waiting.length >= remembered) return;
+      waiting.push(generation);
+      if (starters < startersAtMost) void startAll();
+    },
     cancel: (id: string): Promise<void> => tell('cancel the workflow', temporal.cancel(id)),
     resolve: (id: string): Promise<void> => tell('tell the workflow of a decision', temporal.resolve(id)),
     callBack: (attempt: { generationId: string; number: number }): Promise<void> =>
       tell('tell the workflow of a message', temporal.callBack(attempt)),
-    stop: (): void => clearInterval(timer),
+    stop: (): void => {
+      stopped = true;
+    },
   };
 };

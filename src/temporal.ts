@@ -22,6 +22,7 @@ import type { generate, health, probe, reconcile, watch } from './workflows';
 import {
   attemptWorkflowId,
   generationWorkflowId,
+  priorityKeys,
   probeWorkflowId,
   schedules,
   searchAttributes,
@@ -31,8 +32,8 @@ import {
   type ProbeInput,
 } from './workflows/messages';
 
+const reachTimeoutMs = 1_000;
 /** A start that is not answered by then is tried again later; the row is committed, nothing is lost. */
-const startTimeoutMs = 1_000;
 const callTimeoutMs = 5_000;
 /** Past the end of the workflow itself. */
 const probeTimeoutMs = 35_000;
@@ -56,16 +57,13 @@ export type Temporal = WorkflowPort & {
 
 type State = { client: Client; searchable: boolean };
 
-/** Temporal's own scale, 1 first. They order what workers do; who is sent is decided by turns. */
-const priorityKeys = { high: 1, medium: 3, low: 5 } as const;
-
 const keywords = (values: Record<string, string>): SearchAttributePair[] =>
   Object.entries(values).map(([name, value]) => ({ key: defineSearchAttributeKey(name, 'KEYWORD'), value }));
 
 const startOnce = async (state: State, generation: Start): Promise<void> => {
   const { client, searchable } = state;
   const { id, tenantId, weight, medium, priority, delayMs } = generation;
-  await client.withDeadline(Date.now() + startTimeoutMs, () =>
+  await client.withDeadline(Date.now() + callTimeoutMs, () =>
     client.workflow.start<typeof generate>('generate', {
       taskQueue: taskQueues.generations,
       workflowId: generationWorkflowId(id),
@@ -203,7 +201,7 @@ const runProbe = async ({ client }: State, input: ProbeInput): Promise<ProbeResu
 export const connectTemporal = ({ connectionOptions, namespace = 'default' }: ClientConnectConfig): Temporal => {
   const { address, tls, apiKey, metadata } = connectionOptions;
   const connection = Connection.lazy({
-    connectTimeout: startTimeoutMs,
+    connectTimeout: reachTimeoutMs,
     ...(address !== undefined && { address }),
     ...(tls !== undefined && tls !== null && { tls }),
     ...(apiKey !== undefined && { apiKey }),
@@ -235,7 +233,7 @@ export const connectTemporal = ({ connectionOptions, namespace = 'default' }: Cl
     probe: (provider, credential) => runProbe(state, { provider, credential }),
     isReachable: () =>
       state.client
-        .withDeadline(Date.now() + startTimeoutMs, () => connection.workflowService.getSystemInfo({}))
+        .withDeadline(Date.now() + reachTimeoutMs, () => connection.workflowService.getSystemInfo({}))
         .then(
           () => true,
           () => false,

@@ -7,6 +7,7 @@ import {
   listSilent,
   listUnwatched,
   recordRepair,
+  recordWorkflowSeen,
 } from '../stores/reconciliation';
 import { deleteOldSends } from '../stores/sends';
 import type { Dependencies } from './dependencies';
@@ -44,8 +45,11 @@ const sweepNotBegun: Sweep = async (dependencies) =>
   (await listNotBegun(dependencies.database, patienceSeconds)).map((generation) => ({
     id: generation.id,
     mend: async () => {
-      const { workflows } = dependencies;
-      return (await workflows.start(generation)) === 'started' ? 'started' : closeIfOver(dependencies, generation.id);
+      const { database, workflows } = dependencies;
+      const isNew = (await workflows.start(generation)) === 'started';
+      const closed = isNew ? null : await closeIfOver(dependencies, generation.id);
+      await recordWorkflowSeen(database, generation.id);
+      return isNew ? 'started' : closed;
     },
   }));
 
@@ -101,7 +105,8 @@ const forgetOldSends = async ({ database, logger }: Dependencies): Promise<void>
   if (count > 0) logger.debug({ count }, 'sends that nothing counts any more are forgotten');
 };
 
-const sweeps = [sweepNotBegun, sweepCancels, sweepSilent, sweepUnwatched, sweepAnnounced, sweepHeld];
+/** What may be many comes last. */
+const sweeps = [sweepCancels, sweepSilent, sweepUnwatched, sweepAnnounced, sweepHeld, sweepNotBegun];
 
 /** What the database and the workflow service disagree on is put right here; every repair is an event of its generation. */
 export const reconcileGenerations = (dependencies: Dependencies): Promise<Repairs> =>

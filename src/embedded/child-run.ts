@@ -15,6 +15,8 @@ export type ChildSpec = {
   launch: () => ChildProcess;
   /** Resolves by a state seen, not by time; `over` aborts when the process is gone. A `StackError` cannot be healed by a restart. */
   waitUntilReady: (child: ChildProcess, over: AbortSignal) => Promise<void>;
+  /** What it looks like when it lives and yet cannot work any more, and how often to look: it is killed then. */
+  brokenness?: { everyMs: number; isBroken: () => Promise<boolean> };
   /** A death before the first readiness cannot be healed by trying again. */
   failsFast?: boolean;
   /** From polite to rude; SIGKILL is added at the end. */
@@ -70,6 +72,22 @@ const awaitReadiness = async (child: Child, started: ChildProcess, over: AbortSi
   }
 };
 
+/** In a row: one may be the end of something, or a start. */
+const brokenLooks = 3;
+
+/** A process that only answers with errors does not leave that state by itself; its supervisor starts it again. */
+const killIfBroken = async (child: Child, started: ChildProcess, over: AbortSignal, log: Log): Promise<void> => {
+  const { name, brokenness } = child.spec;
+  if (!brokenness) return;
+  for (let times = 0; times < brokenLooks;) {
+    await delay(brokenness.everyMs, undefined, { signal: over });
+    times = (await brokenness.isBroken()) ? times + 1 : 0;
+  }
+  if (over.aborted || started.pid === undefined) return;
+  log(`${name} answers with nothing but errors, so it is killed; see ${child.output.file}`);
+  signalProcess(started.pid, 'SIGKILL');
+};
+
 const register = (child: Child, started: ChildProcess, { reaper, stopping }: RunSurroundings): void => {
   const identity = identifyProcess(started.pid ?? 0);
   if (!identity) return;
@@ -99,7 +117,8 @@ export const runChild = async (child: Child, surroundings: RunSurroundings): Pro
   register(child, started, surroundings);
   followOutput(child, started, surroundings);
   const readiness = awaitReadiness(child, started, over.signal);
-  readiness.catch(() => undefined);
+  const alive = AbortSignal.any([over.signal, surroundings.stopping]);
+  readiness.then(() => killIfBroken(child, started, alive, surroundings.log)).catch(() => undefined);
   try {
     await ended;
   } finally {

@@ -71,14 +71,15 @@ const isListening = (port: number): Promise<boolean> =>
     });
   });
 
-const answersWell = async (uiPort: number, over: AbortSignal): Promise<boolean> => {
+/** Of a question that needs its database; `null`: none in time. */
+const askNamespace = async (uiPort: number, over?: AbortSignal): Promise<'well' | 'error' | null> => {
   try {
-    const signal = AbortSignal.any([over, AbortSignal.timeout(5_000)]);
+    const signal = AbortSignal.any([...(over ? [over] : []), AbortSignal.timeout(5_000)]);
     const answer = await fetch(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default`, { signal });
     await answer.arrayBuffer();
-    return answer.ok;
+    return answer.ok ? 'well' : 'error';
   } catch {
-    return false;
+    return null;
   }
 };
 
@@ -87,7 +88,7 @@ const answersWell = async (uiPort: number, over: AbortSignal): Promise<boolean> 
  * port, which is nobody else's, comes first: on the usual Web UI port another stack's server may be the one that answers.
  */
 const waitUntilServing = async ({ port, uiPort }: TemporalOptions, over: AbortSignal): Promise<void> => {
-  while (!(await isListening(port)) || !(await answersWell(uiPort, over)))
+  while (!(await isListening(port)) || (await askNamespace(uiPort, over)) !== 'well')
     await delay(retryMs, undefined, { signal: over });
 };
 
@@ -112,6 +113,8 @@ export const prepareTemporal = (options: TemporalOptions): PreparedTemporal => {
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
     waitUntilReady: (_child, over) => waitUntilServing(place, over),
+    // Seen under load: its SQLite connection answers "interrupted" from one moment on. One that is only slow stays.
+    brokenness: { everyMs: 5_000, isBroken: async () => (await askNamespace(place.uiPort)) === 'error' },
     stopSignals: ['SIGTERM'],
     stopTimeoutMs: 10_000,
     findImportant: () => null,

@@ -12,15 +12,20 @@ export type Unbegun = {
 };
 
 /**
- * Accepted more than `olderThanSeconds` ago and not begun: their workflow was never started, or just not yet. A random handful,
- * so that a crowd that has one and waits for a worker does not hide those that have none.
+ * Accepted more than `olderThanSeconds` ago and not begun: their workflow was never started, or just not yet. Those not
+ * known to have one come first, then those not seen for longest: a crowd that waits for a worker hides nobody.
  */
 export const listNotBegun = (database: Database, olderThanSeconds: number): Promise<Unbegun[]> =>
   database.$queryRaw`
     SELECT g.id, g.tenant_id AS "tenantId", t.weight, g.medium, g.request ->> 'priority' AS priority
     FROM generations g JOIN tenants t ON t.id = g.tenant_id
     WHERE g.status = 'queued' AND g.created_at < now() - make_interval(secs => ${olderThanSeconds})
-    ORDER BY random() LIMIT 500`;
+    ORDER BY g.workflow_seen_at NULLS FIRST, random() LIMIT 500`;
+
+/** The workflow of this queued generation exists: others are asked for before it. */
+export const recordWorkflowSeen = async (database: Database, id: string): Promise<void> => {
+  await database.$executeRaw`UPDATE generations SET workflow_seen_at = now() WHERE id = ${id} AND status = 'queued'`;
+};
 
 /**
  * Running, and silent for a while: no event of theirs is younger than `silentSeconds`. A random handful, so that a

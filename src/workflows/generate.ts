@@ -14,8 +14,13 @@ import {
 import type { AttemptStep } from '../domain/attempt-step';
 import type { Plan } from '../stores/attempt-plan';
 import type { attempt } from './attempt';
-import { attemptWorkflowId, signals, type GenerateInput } from './messages';
+import { attemptsAhead, attemptWorkflowId, priorityKeys, signals, type GenerateInput } from './messages';
 import { fetchInputs, ledger } from './proxies';
+
+const prioritizeAttempt = () => {
+  const { priority } = workflowInfo();
+  return { ...priority, priorityKey: Math.max(1, (priority?.priorityKey ?? priorityKeys.medium) - attemptsAhead) };
+};
 
 type Planned = Extract<Plan, { action: 'attempt' }>;
 
@@ -30,6 +35,7 @@ const runAttempt = async ({ generationId }: GenerateInput, plan: Planned): Promi
       workflowId: attemptWorkflowId(generationId, plan.number),
       args: [{ generationId, number: plan.number, provider: plan.provider, model: plan.model }],
       staticSummary: `${plan.model} · attempt ${plan.number}`,
+      priority: prioritizeAttempt(),
       // a cancelled parent publishes at once; the child stays to stop what runs at the provider
       cancellationType: ChildWorkflowCancellationType.TRY_CANCEL,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

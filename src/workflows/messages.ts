@@ -38,3 +38,10 @@ export type WatchInput = { generationId: string; number: number };
 export const probeWorkflowId = ({ provider, credential }: ProbeInput): string => `probe/${provider}/${credential}`;
 
 export type ProbeInput = { provider: string; credential: string };
+
+/**
+ * Temporal's own scale, 1 first. Attempts are ahead of generations: what has yet to begin must not keep what has begun
+ * from ending, however much of it there is. They order what workers do; who is sent is decided by turns.
+ */
+export const priorityKeys = { high: 3, medium: 4, low: 5 } as const;
+export const attemptsAhead = 2;

@@ -1,0 +1,1 @@
+ALTER TABLE "generations" ADD COLUMN "workflow_seen_at" TIMESTAMPTZ(3);
