@@ -5,7 +5,8 @@ import { unlimited } from '../src/domain/limits';
 import { readAttempt, type AttemptKey } from '../src/stores/attempts';
 import { connectDatabase } from '../src/stores/database';
 import { readGeneration } from '../src/stores/generations';
-import { joinLine, lockQueue, waitInLine } from '../src/stores/turns';
+import { lockQueue } from '../src/stores/standing';
+import { joinLine, waitInLine } from '../src/stores/turns';
 import { tenantId } from '../test/stores/ledger';
 import { mediaModel, openActivityBench } from '../test/support/activity-bench';
 

@@ -14,28 +14,28 @@ import type { AttemptKey } from '../stores/attempts';
 import { beginProbe } from '../stores/breakers';
 import type { Statements } from '../stores/database';
 import { readOverrides } from '../stores/limit-overrides';
-import { readStanding } from '../stores/standing';
+import { lockQueue, readStanding, type Queue } from '../stores/standing';
 import {
   beginRound,
   leaveLine,
   listQueues,
-  lockQueue,
   nameOf,
-  readHeads,
   recordRound,
   recordUse,
   stirWaiting,
   takeUntold,
+  type Heads,
   type Pace,
-  type Queue,
 } from '../stores/turns';
 import type { Dependencies, Lane } from './dependencies';
 
 /** Of each model so many are read at once; who is left over is given a turn in the next round. */
 const headsOfModel = 50;
 
-/** The provider's usable keys: those that this process has and nobody has switched off. */
-type Standing = { now: Date; keys: Key[] };
+/** The provider's usable keys, those that this process has and nobody has switched off, and who is next. */
+type Standing = { now: Date; keys: Key[]; waiting: readonly Waiting[] };
+
+type Asked = { provider: string; overrides: readonly LimitOverride[]; heads?: Heads };
 
 const ofKey = <Thing extends { credential: string }>(things: readonly Thing[], alias: string): Thing[] =>
   things.filter(({ credential }) => credential === alias);
@@ -44,7 +44,7 @@ const ofKey = <Thing extends { credential: string }>(things: readonly Thing[], a
 const readUsable = async (
   { credentials, settings, models }: Dependencies,
   database: Statements,
-  { provider, overrides }: { provider: string; overrides: readonly LimitOverride[] },
+  { provider, overrides, heads }: Asked,
 ): Promise<Standing> => {
   const aliases = (credentials[provider] ?? []).map(({ alias }) => alias);
   const limits = settings.limitsOf(provider);
@@ -52,7 +52,8 @@ const readUsable = async (
   const own = models.filter((row) => row.provider === provider);
   const workSecondsOf = (model: string | null): number =>
     Math.max(0, ...own.filter(({ id }) => model === null || id === model).map(({ maximumSeconds }) => maximumSeconds));
-  const { now, keys, gauges, gates } = await readStanding(database, { provider, rules }, workSecondsOf);
+  const asked = { provider, rules, ...(heads && { heads }) };
+  const { now, keys, gauges, gates, waiting } = await readStanding(database, asked, workSecondsOf);
   const usable = aliases.flatMap((alias): Key[] => {
     const state = keys.find((key) => key.alias === alias);
     if (state?.isDisabled) return [];
@@ -60,7 +61,7 @@ const readUsable = async (
     const counted = { gauges: ofKey(gauges, alias), gates: ofKey(gates, alias) };
     return [{ alias, priority, weight, pausedUntil, lastUsedAt, ...counted }];
   });
-  return { now, keys: usable };
+  return { now, keys: usable, waiting };
 };
 
 export const readKeys = async (dependencies: Dependencies, database: Statements, provider: string): Promise<Standing> =>
@@ -84,13 +85,14 @@ const advance = ({ virtualTimes }: Queue, given: readonly Given[], left: readonl
 const workMsOf = ({ models }: Dependencies, model: string): number =>
   (models.find(({ id }) => id === model)?.typicalSeconds ?? 60) * 1000;
 
+/** Of those that are left waiting. */
 const pacesOf = (
   dependencies: Dependencies,
   { keys, now }: Standing,
-  waiting: readonly Waiting[],
+  left: readonly Waiting[],
 ): Record<string, Pace> => {
   const isLast = (turn: Waiting): number => Number(isTooDear(keys, turn));
-  const lastToFirst = [...waiting].reverse().sort((left, right) => isLast(right) - isLast(left));
+  const lastToFirst = [...left].reverse().sort((left, right) => isLast(right) - isLast(left));
   const firsts = [...new Map(lastToFirst.map((turn) => [turn.model, turn])).values()];
   const paces = firsts.flatMap((turn): [string, Pace][] => {
     const { firstMs, perTurnMs } = forecast(keys, { turn, workMs: workMsOf(dependencies, turn.model), now });
@@ -135,18 +137,17 @@ const giveUnderLock = async (
   transaction: Statements,
   provider: string,
 ): Promise<Outcome> => {
-  // not under the lock: a limit that is lowered while this waits for it holds from the next round on
-  const overrides = await readOverrides(transaction, provider);
   const queue = await lockQueue(transaction, provider);
   if (queue.isServed) return nothing;
-  const { virtualTimes } = queue;
+  const { virtualTimes, overrides } = queue;
   const { at, models } = await beginRound(transaction, { provider, virtualTimes });
   if (models.length === 0) {
     await recordRound(transaction, provider, { given: [], at, virtualTimes, nextAt: null, paces: {} });
     return nothing;
   }
-  const waiting = await readHeads(transaction, { provider, models, most: headsOfModel });
-  const standing = await readUsable(dependencies, transaction, { provider, overrides });
+  const heads = { models, most: headsOfModel };
+  const standing = await readUsable(dependencies, transaction, { provider, overrides, heads });
+  const { waiting } = standing;
   const line = { ...standing, waiting: queue.pausedAt === null ? waiting : [], given: queue.given };
   const { random: draw, settings } = dependencies;
   const round = giveTurns({ ...line, rotation: settings.rotationOf(provider), draw });

@@ -128,7 +128,7 @@ const mostRead = 5_000;
 /** Sent since the breaker closed last, and not too long ago: what left before that says nothing about now. */
 const recent = (place: BreakerPlace, since: Date): Prisma.Sql => Prisma.sql`
   b.provider = ${place.provider} AND b.credential = ${place.credential} AND b.model = ${place.model}
-  AND b.at > greatest(${since}::timestamptz, clock_timestamp() - make_interval(secs => ${memorySeconds}))`;
+  AND b.at > greatest(${since}::timestamptz, statement_timestamp() - make_interval(secs => ${memorySeconds}))`;
 
 const answerAt = Prisma.sql`b.at + make_interval(secs => b.latency_ms / 1000.0)`;
 
@@ -157,7 +157,7 @@ export const readTally = async (
   const rows = await database.$queryRaw<Tally[]>`
     WITH told AS (${tellers[of](place, since)}),
       last AS (SELECT coalesce(max(told_at), '-infinity') AS good_at FROM told WHERE NOT is_fault),
-      rolling AS (SELECT clock_timestamp() - make_interval(secs => ${windowSeconds}::float8) AS begins_at)
+      rolling AS (SELECT statement_timestamp() - make_interval(secs => ${windowSeconds}::float8) AS begins_at)
     SELECT count(*) FILTER (WHERE told_at > begins_at)::int AS count,
       count(*) FILTER (WHERE is_fault AND told_at > begins_at)::int AS faults,
       count(*) FILTER (WHERE is_fault AND told_at > good_at)::int AS "inARow"

@@ -38,12 +38,24 @@ type Template = TemplateStringsArray | Prisma.Sql;
 const compose = (query: Template, values: unknown[]): Prisma.Sql =>
   'text' in query ? query : Prisma.sql(query, ...values);
 
+/** By the text of the statement. There are a few dozen: lists are one parameter each. */
+const preparedNames = new Map<string, string>();
+
+/** Statements are prepared: what each connection runs many times a second takes longer to plan than to run. */
+const prepare = (text: string): string => {
+  const name = preparedNames.get(text) ?? `sureshot_${preparedNames.size}`;
+  preparedNames.set(text, name);
+  return name;
+};
+
 /** A server that does not answer any more must not keep us waiting for ever. */
 const ask = (
   client: Pool | PoolClient,
   { text, values }: Pick<Prisma.Sql, 'text' | 'values'>,
 ): Promise<QueryResult> => {
-  const query: QueryConfig & { query_timeout: number } = { text, values, query_timeout: transactionMs };
+  const query: QueryConfig & { query_timeout: number } = {
+    ...{ name: prepare(text), text, values, query_timeout: transactionMs },
+  };
   return client.query(query);
 };
 

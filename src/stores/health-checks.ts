@@ -36,6 +36,6 @@ export const listHealthChecks = (database: Database): Promise<HealthCheck[]> =>
 export const listAccepting = async (database: Database, seconds: number): Promise<Set<string>> => {
   const rows = await database.$queryRaw<{ provider: string }[]>`
     SELECT DISTINCT provider FROM sends
-    WHERE outcome = 'accepted' AND at > clock_timestamp() - make_interval(secs => ${seconds}::float8)`;
+    WHERE outcome = 'accepted' AND at > statement_timestamp() - make_interval(secs => ${seconds}::float8)`;
   return new Set(rows.map(({ provider }) => provider));
 };

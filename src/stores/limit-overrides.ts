@@ -1,6 +1,7 @@
 import type { LimitKind, LimitOverride } from '../domain/limits';
 import { parseMoney } from '../domain/money';
 import { inTransaction, type Database, type Statements, type Transaction } from './database';
+import { Prisma } from './generated/client';
 import { appendProviderEvent } from './provider-events';
 import { wakeQueue } from './turns';
 
@@ -10,23 +11,28 @@ export type SetLimit = LimitOverride & { provider: string; changedAt: Date };
 /** Which one. `credential`, `model` null: every key, the whole key. */
 export type LimitName = { provider: string } & Omit<LimitOverride, 'most'>;
 
-type Row = Record<'provider' | 'credential' | 'model' | 'kind', string> & { most: string | null; changedAt: Date };
+/** As it is read: empty for `null`. */
+export type OverrideRow = Record<'provider' | 'credential' | 'model' | 'kind', string> & {
+  most: string | null;
+  changedAt: Date;
+};
 
-const toOverride = ({ provider, credential, model, kind, most, changedAt }: Row): SetLimit => ({
-  provider,
+export const toOverride = ({ credential, model, kind, most }: Omit<OverrideRow, 'changedAt'>): LimitOverride => ({
   credential: credential || null,
   model: model || null,
   kind: kind as LimitKind,
   most: most === null ? null : parseMoney(most),
-  changedAt,
 });
+
+/** Of one provider, or of all, as a query for `OverrideRow`. */
+export const overridesOf = (provider: string | null): Prisma.Sql => Prisma.sql`
+  SELECT provider, credential, model, kind, most::text, changed_at AS "changedAt" FROM limit_overrides
+  WHERE ${provider}::text IS NULL OR provider = ${provider}::text ORDER BY provider, credential, model, kind`;
 
 /** Of one provider, or of all. */
 export const readOverrides = async (database: Statements, provider: string | null = null): Promise<SetLimit[]> => {
-  const rows = await database.$queryRaw<Row[]>`
-    SELECT provider, credential, model, kind, most::text, changed_at AS "changedAt" FROM limit_overrides
-    WHERE ${provider}::text IS NULL OR provider = ${provider}::text ORDER BY provider, credential, model, kind`;
-  return rows.map(toOverride);
+  const rows = await database.$queryRaw<OverrideRow[]>(overridesOf(provider));
+  return rows.map((row) => ({ ...toOverride(row), provider: row.provider, changedAt: row.changedAt }));
 };
 
 /** As it is told: money as a decimal text, the rest as numbers. */

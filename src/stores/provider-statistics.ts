@@ -98,8 +98,8 @@ export const readRecentTraffic = (database: Database): Promise<RecentTraffic[]> 
       max(told_at) FILTER (WHERE NOT is_fault) AS "goodAt", max(told_at) AS "lastAt"
     FROM (
       SELECT provider, is_fault, at + make_interval(secs => coalesce(latency_ms, 0) / 1000.0) AS told_at FROM sends
-      WHERE at > clock_timestamp() - interval '1 day' AND (is_fault OR outcome = 'accepted')
-    ) told WHERE told_at > clock_timestamp() - interval '15 minutes' GROUP BY provider`;
+      WHERE at > statement_timestamp() - interval '1 day' AND (is_fault OR outcome = 'accepted')
+    ) told WHERE told_at > statement_timestamp() - interval '15 minutes' GROUP BY provider`;
 
 /** How many requests were sent with a key, in the last minute and in the last day. */
 export type KeyUse = { provider: string; alias: string; lastMinute: number; lastDay: number };
@@ -107,5 +107,5 @@ export type KeyUse = { provider: string; alias: string; lastMinute: number; last
 export const readKeyUse = (database: Database): Promise<KeyUse[]> =>
   database.$queryRaw`
     SELECT provider, credential AS alias, count(*)::int AS "lastDay",
-      count(*) FILTER (WHERE at > clock_timestamp() - interval '1 minute')::int AS "lastMinute"
-    FROM sends WHERE at > clock_timestamp() - interval '1 day' GROUP BY provider, credential`;
+      count(*) FILTER (WHERE at > statement_timestamp() - interval '1 minute')::int AS "lastMinute"
+    FROM sends WHERE at > statement_timestamp() - interval '1 day' GROUP BY provider, credential`;

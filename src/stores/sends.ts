@@ -41,4 +41,4 @@ export const deleteSend = async (
 
 /** What no window and no figure looks at any more. */
 export const deleteOldSends = (database: Database): Promise<number> =>
-  database.$executeRaw`DELETE FROM sends WHERE at < clock_timestamp() - interval '8 days'`;
+  database.$executeRaw`DELETE FROM sends WHERE at < statement_timestamp() - interval '8 days'`;

@@ -1,4 +1,4 @@
-import type { Given, Waiting } from '../domain/turns';
+import type { Given } from '../domain/turns';
 import type { Database, Statements } from './database';
 import { Prisma } from './generated/client';
 
@@ -129,31 +129,6 @@ export const leaveLine = async (transaction: Statements, key: AttemptKey): Promi
   await transaction.$executeRaw`DELETE FROM turns WHERE ${keyIs(key)}`;
 };
 
-export type Queue = {
-  virtualTimes: number[];
-  given: number;
-  pausedAt: Date | null;
-  paces: Record<string, Pace>;
-  /** A round has read the line since this one was asked for: there is nothing left to do. */
-  isServed: boolean;
-};
-
-/**
- * Locks the provider's queue: turns are given by one at a time. Its commit does not wait for the disk, so that the next one need
- * not either: whoever uses a turn commits after it and waits for both, and a round that a crash of the server takes back was
- * never used.
- */
-export const lockQueue = async (transaction: Statements, provider: string): Promise<Queue> => {
-  const select = Prisma.sql`SELECT set_config('synchronous_commit', 'off', true), virtual_times AS "virtualTimes", given::float8 AS given, paused_at AS "pausedAt", paces,
-      coalesce(looked_at > statement_timestamp(), false) AS "isServed"
-    FROM queues WHERE provider = ${provider} FOR UPDATE`;
-  const rows = await transaction.$queryRaw<Queue[]>(select);
-  if (rows[0]) return rows[0];
-  await transaction.$executeRaw`
-    INSERT INTO queues (provider, virtual_times) VALUES (${provider}, '{0,0,0}') ON CONFLICT (provider) DO NOTHING`;
-  return (await transaction.$queryRaw<Queue[]>(select))[0] as Queue;
-};
-
 const waitsAs = (turn: Prisma.Sql): Prisma.Sql =>
   Prisma.sql`(${turn}.lease_until IS NULL OR ${turn}.lease_until <= clock_timestamp())`;
 
@@ -163,19 +138,20 @@ const heads = (provider: string, order: Prisma.Sql, limit: number): Prisma.Sql =
   (SELECT t.* FROM turns t WHERE t.provider = ${provider} AND t.model = m.model AND t.tag < ${unplaced} AND ${waits}
    ORDER BY ${order} LIMIT ${limit})`;
 
-/** Of each of these models those that are next, and those that wait longest. Who came after the places were given is not there. */
-export const readHeads = (
-  transaction: Statements,
-  { provider, models, most }: { provider: string; models: readonly string[]; most: number },
-): Promise<(Waiting & { tenantId: string })[]> =>
-  transaction.$queryRaw`
-    SELECT w.generation_id AS "generationId", w.number, w.model, w.tenant_id AS "tenantId", w.priority, w.tag, w.since,
-      w.tokens, a.estimated_usd::float8 AS "costUsd", a.credential AS avoid
-    FROM unnest(${models}::text[]) AS m(model) CROSS JOIN LATERAL (
-      ${heads(provider, Prisma.sql`t.priority, t.tag, t.since`, most)} UNION
-      ${heads(provider, Prisma.sql`t.since`, Math.ceil(most / 10))}) w
-    JOIN attempts a ON a.generation_id = w.generation_id AND a.number = w.number
-    ORDER BY w.priority, w.tag, w.since`;
+export type Heads = { models: readonly string[]; most: number };
+
+/**
+ * Of each of these models those that are next, and those that wait longest, as a query for members of `Waiting`. Who came
+ * after the places were given is not there.
+ */
+export const headsOf = (provider: string, { models, most }: Heads): Prisma.Sql => Prisma.sql`
+  SELECT w.generation_id AS "generationId", w.number, w.model, w.priority, w.tag, w.since, w.tokens,
+    a.estimated_usd::float8 AS "costUsd", a.credential AS avoid
+  FROM unnest(${models}::text[]) AS m(model) CROSS JOIN LATERAL (
+    ${heads(provider, Prisma.sql`t.priority, t.tag, t.since`, most)} UNION
+    ${heads(provider, Prisma.sql`t.since`, Math.ceil(most / 10))}) w
+  JOIN attempts a ON a.generation_id = w.generation_id AND a.number = w.number
+  ORDER BY w.priority, w.tag, w.since`;
 
 /** One step of the index for each model, however many wait. */
 const namedModels = (provider: string): Prisma.Sql => Prisma.sql`named AS (

@@ -9,7 +9,7 @@ import {
   type Ending,
 } from '../../src/stores/attempts';
 import type { Database } from '../../src/stores/database';
-import { readGauges } from '../../src/stores/gauges';
+import { gaugesOf, readGauges } from '../../src/stores/gauges';
 import { settleSend } from '../../src/stores/send-outcomes';
 import {
   acceptance,
@@ -53,6 +53,15 @@ const look = async (rule: Partial<Rule> & { kind: LimitKind }) => {
 };
 const usedOf = async (kind: LimitKind, rule: Partial<Rule> = {}): Promise<number> =>
   (await look({ kind, ...rule })).used;
+
+type PlanNode = {
+  'Relation Name'?: string;
+  'Actual Rows': number;
+  'Rows Removed by Filter'?: number;
+  Plans?: PlanNode[];
+};
+
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
 /** A planned attempt that was sent with this key. */
 const begin = async (credential = 'main', { model = 'acme/clip', tokens = 0 } = {}): Promise<AttemptKey> => {
@@ -279,4 +288,22 @@ describe('the spend of a month', () => {
     await patch(after, { sentAt: monthStart(), costUsd: '0.5' });
     expect(await look({ kind: 'spend_per_month' })).toMatchObject({ used: 0.5, freesAt: monthStart(1) });
   });
+});
+
+test('nothing is read of what was sent before the window', async () => {
+  await database.$executeRaw`
+    INSERT INTO sends (generation_id, number, epoch, provider, credential, model, at)
+    SELECT 'gen_' || i, 1, 1, 'acme', 'main', 'acme/clip', now() - interval '25 hours' FROM generate_series(1, 5000) AS i`;
+  await database.$executeRaw`ANALYZE sends`;
+  await begin();
+  const rules = (['requests_per_minute', 'requests_per_day', 'tokens_per_minute'] as const).flatMap((kind) =>
+    [null, 'acme/clip'].map((model): Rule => ({ credential: 'main', model, kind, most: 10 })),
+  );
+  const [plan] = await database.$queryRaw<{ 'QUERY PLAN': [{ Plan: PlanNode }] }[]>`
+    EXPLAIN (ANALYZE, FORMAT JSON) ${gaugesOf({ provider: 'acme', rules }, workSecondsOf)}`;
+  const looks = nodesOf((plan as NonNullable<typeof plan>)['QUERY PLAN'][0].Plan).filter(
+    (node) => node['Relation Name'] === 'sends',
+  );
+  expect(looks.length).toBeGreaterThanOrEqual(rules.length);
+  for (const look of looks) expect(look['Actual Rows'] + (look['Rows Removed by Filter'] ?? 0)).toBeLessThanOrEqual(1);
 });

@@ -8,7 +8,8 @@ import { readAttempt, type AttemptKey, type Result } from '../../src/stores/atte
 import { connectDatabase, inTransaction, type Database } from '../../src/stores/database';
 import { createGeneration, publishChange } from '../../src/stores/generations';
 import { createTenant } from '../../src/stores/tenants';
-import { joinLine, lockQueue, beginRound } from '../../src/stores/turns';
+import { lockQueue, readStanding } from '../../src/stores/standing';
+import { joinLine, beginRound } from '../../src/stores/turns';
 import { createTestDatabase } from '../support/database';
 import { makeCandidate, makeRequest } from '../support/generation-data';
 
@@ -116,6 +117,10 @@ export const placeAll = (database: Database, provider = 'acme') =>
     const { virtualTimes } = await lockQueue(transaction, provider);
     await beginRound(transaction, { provider, virtualTimes });
   });
+
+/** Who is next, as a round reads it. */
+export const headsIn = async (database: Database, models: readonly string[], most = 10) =>
+  (await readStanding(database, { provider: 'acme', rules: [], heads: { models, most } }, () => 0)).waiting;
 
 export const turnOf = ({ turn }: Database, { generationId, number }: AttemptKey) =>
   turn.findUnique({ where: { generationId_number: { generationId, number } } });

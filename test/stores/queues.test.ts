@@ -2,7 +2,6 @@ import type { Given } from '../../src/domain/turns';
 import { inTransaction, type Database } from '../../src/stores/database';
 import {
   listQueues,
-  lockQueue,
   pauseQueue,
   readQueues,
   recordUse,
@@ -10,7 +9,7 @@ import {
   takeUntold,
   wakeQueue,
 } from '../../src/stores/turns';
-import { readStanding } from '../../src/stores/standing';
+import { lockQueue, readStanding } from '../../src/stores/standing';
 import { openLedger, type Ledger } from './ledger';
 
 let ledger: Ledger;

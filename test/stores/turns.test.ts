@@ -7,7 +7,6 @@ import {
   keepTurn,
   leaveLine,
   listWaitingModels,
-  readHeads,
   readPlace,
   readQueues,
   recordRound,
@@ -20,6 +19,7 @@ import {
   acceptance,
   beginCrowd,
   beginWith,
+  headsIn,
   joinLineOf,
   openLedger,
   placeAll,
@@ -117,10 +117,7 @@ describe('the place of a newcomer', () => {
   test('is not known before the next round, which gives nobody a turn without one', async () => {
     const key = await beginWith(database);
     await joinLineOf(database, key);
-    const heads = () =>
-      inTransaction(database, (transaction) =>
-        readHeads(transaction, { provider: 'acme', models: ['acme/clip'], most: 10 }),
-      );
+    const heads = () => headsIn(database, ['acme/clip']);
     expect(await heads()).toEqual([]);
     await placeAll(database);
     expect(await heads()).toMatchObject([{ ...key, tag: 1 }]);
@@ -172,10 +169,7 @@ describe('who is in line', () => {
     await ageTurn(key, seconds);
     expect(await joinLineOf(database, key)).toEqual({ credential: null });
     expect(await waitInLine(database, key)).toEqual({ credential: null });
-    const heads = await inTransaction(database, (transaction) =>
-      readHeads(transaction, { provider: 'acme', models: ['acme/clip'], most: 10 }),
-    );
-    expect(heads).toMatchObject([{ generationId: key.generationId, tag }]);
+    expect(await headsIn(database, ['acme/clip'])).toMatchObject([{ generationId: key.generationId, tag }]);
   });
 
   test('leaves it for good', async () => {
@@ -283,15 +277,12 @@ describe('a turn', () => {
 });
 
 describe('those who wait', () => {
-  const headsOf = (models: string[], most: number) =>
-    inTransaction(database, (transaction) => readHeads(transaction, { provider: 'acme', models, most }));
-
   test('are read by model: the next in order, and those that wait longest', async () => {
     const old = await lineUp({ priority: 2 });
     await lineUp({ priority: 2 });
     const next = [await lineUp({ priority: 0 }), await lineUp({ priority: 0 }), await lineUp({ priority: 1 })];
     const film = await lineUp({ model: 'acme/film' });
-    const heads = await headsOf(['acme/clip', 'acme/film', 'acme/none'], 3);
+    const heads = await headsIn(database, ['acme/clip', 'acme/film', 'acme/none'], 3);
     const wanted = [old, ...next, film].map(({ generationId }) => generationId);
     expect(heads.map(({ generationId }) => generationId).sort()).toEqual(wanted.sort());
     expect(heads.find(({ model }) => model === 'acme/film')).toMatchObject({
@@ -310,7 +301,7 @@ describe('those who wait', () => {
     await placeAll(database);
     await record([given, late]);
     await ageTurn(late, 61);
-    const heads = await headsOf(['acme/clip'], 10);
+    const heads = await headsIn(database, ['acme/clip'], 10);
     const seen = heads.map(({ generationId, avoid, tokens }) => ({ generationId, avoid, tokens }));
     expect(seen).toHaveLength(2);
     expect(seen).toContainEqual({ generationId: late.generationId, avoid: null, tokens: 0 });
