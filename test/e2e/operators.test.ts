@@ -99,6 +99,26 @@ describe('an operator in the Web UI', () => {
     await eventually(async () => (await ledgerRow(attempts[0]?.operation))?.state === 'canceled');
   });
 
+  test.each([
+    ['high', 3, 1],
+    ['medium', 4, 2],
+    ['low', 5, 3],
+  ])(
+    'sees %s priority as %d, its attempts before what has yet to begin, and its tenant',
+    async (priority, own, ofAttempts) => {
+      const { id } = await system.submit({
+        medium: 'text',
+        model: 'mock/text',
+        priority,
+        input: { prompt: 'Who is next?' },
+      });
+      await system.untilEnded(id);
+      const share = { fairnessKey: 'ten_default', fairnessWeight: 1 };
+      expect((await workflow(id).describe()).priority).toEqual({ priorityKey: own, ...share });
+      expect((await workflow(id, '/attempt/1').describe()).priority).toEqual({ priorityKey: ofAttempts, ...share });
+    },
+  );
+
   test('finds a generation by tenant, medium, provider and status', async () => {
     const { id } = await system.submit({ medium: 'text', model: 'mock/text', input: { prompt: 'Find me.' } });
     await system.untilEnded(id);
