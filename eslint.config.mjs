@@ -37,7 +37,13 @@ const noDefaultExport = {
   selector: 'ExportDefaultDeclaration',
   message: 'Named exports only.',
 };
-const house = [noEnum, noAbbreviation];
+const noLostTimeout = {
+  selector:
+    'CallExpression[callee.object.name="AbortSignal"][callee.property.name="any"] CallExpression[callee.object.name="AbortSignal"][callee.property.name="timeout"]',
+  message: 'A timeout inside AbortSignal.any may be collected before it fires: withDeadline or startDeadline.',
+};
+
+const house = [noEnum, noAbbreviation, noLostTimeout];
 
 const testNames = '/^(test|it|describe|xtest|xit|xdescribe|ftest|fit|fdescribe)$/';
 const testRules = [

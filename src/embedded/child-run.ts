@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChildLog } from './child-log';
+import { withDeadline } from './deadline';
 import { endProcess, identifyProcess, killGroup, signalProcess, type ProcessIdentity } from './processes';
 import type { Log } from './progress';
 import type { Reaper } from './reaper-client';
@@ -64,7 +65,7 @@ const followOutput = (child: Child, started: ChildProcess, { log, stopping }: Ru
 /** Settles with the process at the latest. One that does not become ready in time is killed: a crash like any other. */
 const awaitReadiness = async (child: Child, started: ChildProcess, over: AbortSignal): Promise<void> => {
   try {
-    await child.spec.waitUntilReady(started, AbortSignal.any([over, AbortSignal.timeout(readyTimeoutMs)]));
+    await withDeadline({ afterMs: readyTimeoutMs, over }, (signal) => child.spec.waitUntilReady(started, signal));
     child.onReady();
   } catch (error) {
     if (started.pid !== undefined && !over.aborted) signalProcess(started.pid, 'SIGKILL');
@@ -76,15 +77,21 @@ const awaitReadiness = async (child: Child, started: ChildProcess, over: AbortSi
 const brokenLooks = 3;
 
 /** A process that only answers with errors does not leave that state by itself; its supervisor starts it again. */
-const killIfBroken = async (child: Child, started: ChildProcess, over: AbortSignal, log: Log): Promise<void> => {
-  const { name, brokenness } = child.spec;
+const killIfBroken = async (
+  { spec, output }: Child,
+  started: ChildProcess,
+  { log, stopping }: RunSurroundings,
+): Promise<void> => {
+  const { name, brokenness } = spec;
   if (!brokenness) return;
+  const isOver = (): boolean => stopping.aborted || started.exitCode !== null || started.signalCode !== null;
   for (let times = 0; times < brokenLooks;) {
-    await delay(brokenness.everyMs, undefined, { signal: over });
+    await delay(brokenness.everyMs, undefined, { ref: false });
+    if (isOver()) return;
     times = (await brokenness.isBroken()) ? times + 1 : 0;
   }
-  if (over.aborted || started.pid === undefined) return;
-  log(`${name} answers with nothing but errors, so it is killed; see ${child.output.file}`);
+  if (isOver() || started.pid === undefined) return;
+  log(`${name} answers with nothing but errors, so it is killed; see ${output.file}`);
   signalProcess(started.pid, 'SIGKILL');
 };
 
@@ -117,8 +124,7 @@ export const runChild = async (child: Child, surroundings: RunSurroundings): Pro
   register(child, started, surroundings);
   followOutput(child, started, surroundings);
   const readiness = awaitReadiness(child, started, over.signal);
-  const alive = AbortSignal.any([over.signal, surroundings.stopping]);
-  readiness.then(() => killIfBroken(child, started, alive, surroundings.log)).catch(() => undefined);
+  readiness.then(() => killIfBroken(child, started, surroundings)).catch(() => undefined);
   try {
     await ended;
   } finally {

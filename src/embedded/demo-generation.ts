@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withDeadline } from './deadline';
 import type { DemoDisplay } from './demo-display';
 
 export type DemoAccess = { apiUrl: string; apiKey: string; outputFolder: string; stopped: AbortSignal };
@@ -38,14 +39,21 @@ const pollMs = 200;
 const requestTimeoutMs = 30_000;
 const patienceMs = 600_000;
 
-const request = (access: DemoAccess, route: string, body?: unknown): Promise<Response> =>
-  fetch(new URL(route, access.apiUrl), {
-    headers: {
+type Asked = { route: string; body?: unknown };
+
+/** `read` is within the time as well: an answer may stop in the middle. */
+const request = <Result>(
+  access: DemoAccess,
+  { route, body }: Asked,
+  read: (answer: Response) => Promise<Result>,
+): Promise<Result> =>
+  withDeadline({ afterMs: requestTimeoutMs, over: access.stopped }, async (signal) => {
+    const headers = {
       authorization: `Bearer ${access.apiKey}`,
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'idempotency-key': randomUUID() }),
-    },
-    ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-    signal: AbortSignal.any([access.stopped, AbortSignal.timeout(requestTimeoutMs)]),
+    };
+    const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+    return read(await fetch(new URL(route, access.apiUrl), { headers, ...sent, signal }));
   });
 
 const readJson = async <Body>(answer: Response): Promise<Body> => {
@@ -67,7 +75,7 @@ const nameChain = ({ attempts }: Generation): string => attempts.map(({ provider
 /** A restart of the API meanwhile is part of what the stack promises to survive, so a failed look is only repeated. */
 const look = async (access: DemoAccess, id: string): Promise<Generation | null> => {
   try {
-    return await readJson<Generation>(await request(access, `/v1/generations/${id}`));
+    return await request(access, { route: `/v1/generations/${id}` }, readJson<Generation>);
   } catch (error) {
     if (access.stopped.aborted) throw error;
     return null;
@@ -103,10 +111,10 @@ const download = async (access: DemoAccess, { id, artifacts }: Generation): Prom
     artifacts.map(async ({ index, contentType, url }) => {
       const extension = extensions[contentType.split(';')[0]?.trim() ?? ''] ?? 'bin';
       const file = path.join(access.outputFolder, `${id}${index === 0 ? '' : `-${index}`}.${extension}`);
-      const answer = await request(access, url);
-      if (!answer.ok || !answer.body)
-        throw new Error(`artifact ${index} of ${id} cannot be downloaded: status ${answer.status}`);
-      await pipeline(Readable.fromWeb(answer.body), createWriteStream(file));
+      await request(access, { route: url }, async ({ ok, status, body }) => {
+        if (!ok || !body) throw new Error(`artifact ${index} of ${id} cannot be downloaded: status ${status}`);
+        await pipeline(Readable.fromWeb(body), createWriteStream(file));
+      });
       return file;
     }),
   );
@@ -142,7 +150,7 @@ export const runDemoGeneration = async (
   const show = (text: string): void => display.show(planned.label, text);
   try {
     show('submitting');
-    const accepted = await readJson<Generation>(await request(access, '/v1/generations', planned.body));
+    const accepted = await request(access, { route: '/v1/generations', body: planned.body }, readJson<Generation>);
     const ended = await follow(access, accepted.id, (generation) => show(describeProgress(generation)));
     const figures = figuresOf(planned.label, ended);
     if (ended.status !== 'succeeded') {

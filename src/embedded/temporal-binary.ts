@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Environment } from '../config';
+import { withDeadline } from './deadline';
 import { compiledEntry } from './entries';
 import { runGuarded, type Guard } from './guarded-run';
 import { acquireLock } from './lock';
@@ -50,8 +51,9 @@ const download: Way = {
   what: 'downloading the Temporal server (the SDK, from temporal.download)',
   obtain: async ({ environment, stopped, guard }, folder) => {
     const command = [process.execPath, compiledEntry('embedded/temporal-download.js'), folder];
-    const over = AbortSignal.any([stopped, AbortSignal.timeout(downloadTimeoutMs)]);
-    await runGuarded(command, { environment, folder, over, guard });
+    await withDeadline({ afterMs: downloadTimeoutMs, over: stopped }, (over) =>
+      runGuarded(command, { environment, folder, over, guard }),
+    );
     const [name] = readdirSync(folder).filter((file) => !file.endsWith('.downloading'));
     if (name === undefined) throw new Error('the SDK downloaded nothing');
     return path.join(folder, name);

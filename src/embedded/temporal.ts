@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withDeadline } from './deadline';
 import { choosePort } from './ports';
 import type { Log } from './progress';
 import { StackError } from './stack-error';
@@ -74,10 +75,11 @@ const isListening = (port: number): Promise<boolean> =>
 /** Of a question that needs its database; `null`: none in time. */
 const askNamespace = async (uiPort: number, over?: AbortSignal): Promise<'well' | 'error' | null> => {
   try {
-    const signal = AbortSignal.any([...(over ? [over] : []), AbortSignal.timeout(5_000)]);
-    const answer = await fetch(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default`, { signal });
-    await answer.arrayBuffer();
-    return answer.ok ? 'well' : 'error';
+    return await withDeadline({ afterMs: 5_000, ...(over && { over }) }, async (signal) => {
+      const answer = await fetch(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default`, { signal });
+      await answer.arrayBuffer();
+      return answer.ok ? 'well' : 'error';
+    });
   } catch {
     return null;
   }
