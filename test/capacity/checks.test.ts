@@ -96,7 +96,7 @@ test('room that nobody used is found', () => {
 
 const send = (change: Partial<SendEntry>): SendEntry => ({
   ...{ generationId: 'gen_1', number: 1, provider: 'google', credential: 'key-1', model: 'm', tenant: 'default' },
-  ...{ priority: 'medium', prompt: 'a kite', sinceMs: t0, sentMs: t0 },
+  ...{ priority: 'medium', prompt: 'a kite', status: 'succeeded', sinceMs: t0, sentMs: t0 },
   ...change,
 });
 
@@ -126,6 +126,10 @@ test('what did not end, and what did not wait, is found', () => {
   const right = books({ generations: [...six, { id: 'x', ...waits }] });
   expect(told(checks.checkWaiting(right, day))).toEqual([]);
   expect(told(checks.checkWaiting(books({ generations: six.slice(1) }), day))).toHaveLength(1);
+  const five = [...six.slice(1), { id: 'x', ...waits }, { id: 'y', ...waits }];
+  const lost = send({ model: day.model, status: 'ambiguous' });
+  expect(told(checks.checkWaiting(books({ generations: five }), day))).toHaveLength(1);
+  expect(told(checks.checkWaiting(books({ generations: five, sends: [lost] }), day))).toEqual([]);
   expect(told(checks.checkEnds(right, [day]))).toHaveLength(1);
   expect(told(checks.checkEnds(right, [slots]))).toEqual([]);
 });

@@ -223,13 +223,14 @@ export const checkEnds = ({ generations }: Books, lines: readonly Line[]): Check
   };
 };
 
-/** Of a line whose day is used up: who is left waits, and does not fail. */
-export const checkWaiting = ({ generations }: Books, line: Line): Check => {
+/** Of a line whose day is used up: who is left waits, and does not fail. A request whose answer died with its process is used up too. */
+export const checkWaiting = ({ generations, sends }: Books, line: Line): Check => {
   const own = generations.filter(({ model }) => model === line.model);
   const allowed = line.limits.requestsPerDay ?? 0;
   const done = own.filter(({ status }) => status === 'succeeded').length;
+  const lost = sends.filter(({ model, status }) => model === line.model && status === 'ambiguous').length;
   const waiting = own.filter(({ phase }) => phase === 'waiting_for_capacity').length;
-  const isRight = done === allowed && waiting === own.length - allowed;
-  const figure = `${done} made, ${waiting} of ${own.length} wait`;
+  const isRight = done + lost === allowed && waiting === own.length - done;
+  const figure = `${done} made, ${lost} lost, ${waiting} of ${own.length} wait`;
   return { promise: 'What a day does not allow waits', figure, offenders: isRight ? [] : [about(figure)] };
 };

@@ -12,15 +12,18 @@ export type SendEntry = {
   tenant: string;
   priority: 'high' | 'medium' | 'low';
   prompt: string;
+  /** What became of the attempt. */
+  status: string;
   sinceMs: number;
   sentMs: number;
 };
 
 const sendsSql = `
   SELECT s.generation_id AS "generationId", s.number, s.provider, s.credential, s.model, t.name AS tenant,
-    g.request->>'priority' AS priority, g.request->'input'->>'prompt' AS prompt,
+    g.request->>'priority' AS priority, g.request->'input'->>'prompt' AS prompt, a.status,
     (extract(epoch FROM g.created_at) * 1000)::float8 AS "sinceMs", (extract(epoch FROM s.at) * 1000)::float8 AS "sentMs"
-  FROM sends s JOIN generations g ON g.id = s.generation_id JOIN tenants t ON t.id = g.tenant_id
+  FROM sends s JOIN attempts a USING (generation_id, number)
+    JOIN generations g ON g.id = s.generation_id JOIN tenants t ON t.id = g.tenant_id
   ORDER BY s.at, s.generation_id`;
 
 /** A time in which nothing was to be sent with a key, by our own database. */

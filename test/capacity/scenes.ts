@@ -129,11 +129,13 @@ export type LoadOptions = {
   counts: Counts;
   settleMs: number;
   checksUse: boolean;
+  /** Once everything is accepted; over before the provider refuses: that answer must arrive. */
+  disturb?: () => Promise<void>;
   log: Log;
 };
 
 const load = async (system: System, options: LoadOptions): Promise<Pick<Scene, 'rows' | 'checks'>> => {
-  const { counts, settleMs, checksUse } = options;
+  const { counts, settleMs, checksUse, disturb } = options;
   const all = linesOf(counts, ['priorities']);
   const ending = all.filter(({ limits }) => limits.requestsPerDay === undefined);
   const backlog = submitBacklog(system, counts);
@@ -141,6 +143,7 @@ const load = async (system: System, options: LoadOptions): Promise<Pick<Scene, '
   await Promise.all([backlog, crowd]);
   const steadyMs = Date.now();
   system.log('everything is accepted');
+  await disturb?.();
   const provoked = await provoke(system, lineOf('paused'));
   await untilEnded(system, ending, settleMs);
   const books = await readBooks(system.database, system.control);
@@ -314,10 +317,14 @@ export const playShort = (log: Log): Promise<Scene> => {
   const options = { workers: 3, lines, latencyScale: 0.25, log };
   return play({ name: 'Short form', what: 'Three workers.', ...options }, async (system) => {
     const tenants = shareQuickly(system);
-    const killing = killOneByOne(system);
-    const found = await load(system, { workers: 3, counts, settleMs: 200_000, checksUse: false, log });
+    const disturb = async (): Promise<void> => {
+      // whose turn is with a dead worker is sent later, and a lost answer holds its slot: orders and single slots are told before
+      await tenants;
+      await untilEnded(system, [lineOf('priorities'), lineOf('paused')], 100_000);
+      await killOneByOne(system);
+    };
+    const found = await load(system, { workers: 3, counts, settleMs: 200_000, checksUse: false, disturb, log });
     const late = await tenants;
-    await killing;
     const { sends } = await readBooks(system.database, system.control);
     return { ...found, checks: [...found.checks, checkFairness(sends, late)] };
   });
@@ -334,7 +341,7 @@ const shareQuickly = async (system: System): Promise<Late> => {
 /** One worker is left at any time. */
 const killOneByOne = async ({ tree, workers }: System): Promise<void> => {
   for (const name of workers.slice(1)) {
-    await pause(15_000);
     tree.kill(name);
+    await pause(10_000);
   }
 };
