@@ -220,6 +220,8 @@ describe('many who ask at once, of several processes', () => {
     });
     const waiting = Prisma.sql`SELECT count(*)::int AS count FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    // its first round makes the queue's row, and whoever waits for that asks for its lock afterwards
+    await inTransaction(database, (transaction) => lockQueue(transaction, provider));
     const given = await inTransaction(database, async (transaction) => {
       await lockQueue(transaction, provider);
       const asked = processes.map((process) => giveOn(process, provider));
