@@ -1,35 +1,9 @@
-import { releaseAttempt } from '../../src/stores/attempt-take';
-import { recordAnswer, recordEnding, recordNotAccepted, recordSubmitted } from '../../src/stores/attempts';
-import { inTransaction, type Database } from '../../src/stores/database';
-import { findGeneration, publishChange } from '../../src/stores/generations';
-import { createTenant } from '../../src/stores/tenants';
-import {
-  keepTurn,
-  leaveLine,
-  listWaitingModels,
-  readPlace,
-  readQueues,
-  recordRound,
-  takeUntold,
-  waitInLine,
-} from '../../src/stores/turns';
 import type { Given } from '../../src/domain/turns';
 import type { AttemptKey } from '../../src/stores/attempts';
-import {
-  acceptance,
-  beginCrowd,
-  beginWith,
-  headsIn,
-  joinLineOf,
-  openLedger,
-  placeAll,
-  plan,
-  result,
-  take,
-  tenantId,
-  turnOf,
-  type Ledger,
-} from './ledger';
+import { inTransaction, type Database } from '../../src/stores/database';
+import { keepTurn, recordRound, takeUntold, waitInLine } from '../../src/stores/turns';
+import { openLedger, turnOf, type Ledger } from './ledger';
+import { ageTurn, lineUp, record, setQueue } from './line';
 
 let ledger: Ledger;
 let database: Database;
@@ -37,7 +11,6 @@ let database: Database;
 beforeAll(async () => {
   ledger = await openLedger();
   database = ledger.database;
-  await createTenant(database, { id: 'ten_heavy', name: 'heavy', weight: 4 });
 });
 afterAll(() => ledger.close());
 
@@ -47,174 +20,16 @@ beforeEach(async () => {
 });
 
 const ms = 1_000;
-/** As if it had been given this much earlier. */
-const ageTurn = ({ generationId, number }: AttemptKey, seconds: number) =>
-  database.$executeRaw`UPDATE turns SET lease_until = lease_until - make_interval(secs => ${seconds}::float8),
-    told_at = told_at - make_interval(secs => ${seconds}::float8)
-    WHERE generation_id = ${generationId} AND number = ${number}`;
-
-const setQueue = (virtualTimes: number[], nextAt: Date | null = null) =>
-  database.queue.create({ data: { provider: 'acme', virtualTimes, nextAt } });
-
-const tagOf = async (key: AttemptKey): Promise<number | undefined> => (await turnOf(database, key))?.tag;
-
-/** A generation in line; the number of its attempt is 1. */
-const lineUp = async (asked: Parameters<typeof joinLineOf>[2] & { model?: string } = {}): Promise<AttemptKey> => {
-  const { model, ...joining } = asked;
-  const key = await beginWith(database, { ...(model && { model }), ...(joining.tenant && { tenant: joining.tenant }) });
-  await joinLineOf(database, key, joining);
-  await placeAll(database, model?.split('/')[0]);
-  await waitInLine(database, key);
-  return key;
-};
 
 /** Somebody stands waiting for its answer. */
 const stand = ({ generationId }: AttemptKey, askedAt = new Date()) =>
   database.turn.updateMany({ where: { generationId }, data: { askedAt } });
 
-const record = (given: Pick<Given['turn'], 'generationId' | 'number'>[]) =>
-  inTransaction(database, (transaction) =>
-    recordRound(transaction, 'acme', {
-      given: given.map((key) => ({ turn: key as Given['turn'], alias: 'main', isProbe: false })),
-      ...{ at: new Date(), virtualTimes: [0, 0, 0], nextAt: null, paces: {} },
-    }),
-  );
-
-describe('the place of a newcomer', () => {
-  test('is a share after whoever was served last, and after the last of its own', async () => {
-    await setQueue([0, 7, 0]);
-    const tags = [];
-    for (const tenant of [tenantId, tenantId, 'ten_heavy', 'ten_heavy', tenantId])
-      tags.push(await tagOf(await lineUp({ tenant })));
-    expect(tags).toEqual([8, 9, 7.25, 7.5, 10]);
-  });
-
-  test('is counted of each priority and provider apart', async () => {
-    await setQueue([3, 7, 0]);
-    const tags = [];
-    for (const priority of [0, 0, 1, 2]) tags.push(await tagOf(await lineUp({ priority })));
-    tags.push(await tagOf(await lineUp({ model: 'brick/reel' })));
-    expect(tags).toEqual([4, 5, 8, 1, 1]);
-  });
-
-  test('is one of its own, however many of a tenant come at once', async () => {
-    const crowd = await beginCrowd(database, 60);
-    await Promise.all(crowd.map((key) => joinLineOf(database, key)));
-    await Promise.all([1, 2, 3].map(() => placeAll(database)));
-    const tags = (await database.turn.findMany({ select: { tag: true }, orderBy: { tag: 'asc' } })).map(
-      ({ tag }) => tag,
-    );
-    expect(tags).toEqual(Array.from({ length: 60 }, (_none, index) => index + 1));
-  });
-
-  test('that was served before, and not accepted, is before all that were not', async () => {
-    await setQueue([0, 40, 0]);
-    await lineUp();
-    expect(await tagOf(await lineUp({ returns: true }))).toBe(0);
-    expect(await tagOf(await lineUp())).toBe(42);
-  });
-
-  test('is not known before the next round, which gives nobody a turn without one', async () => {
-    const key = await beginWith(database);
-    await joinLineOf(database, key);
-    const heads = () => headsIn(database, ['acme/clip']);
-    expect(await heads()).toEqual([]);
-    await placeAll(database);
-    expect(await heads()).toMatchObject([{ ...key, tag: 1 }]);
-  });
-
-  test('behind a crowd is right after whoever is served now', async () => {
-    await setQueue([0, 17, 0]);
-    await database.turn.createMany({
-      data: (await beginCrowd(database, 2_000)).map((key, index) => ({
-        ...{ ...key, provider: 'acme', model: 'acme/clip', tenantId, priority: 1, tag: index + 18 },
-      })),
-    });
-    await createTenant(database, { id: 'ten_late', name: 'late', weight: 1 });
-    const late = [await lineUp({ tenant: 'ten_late' }), await lineUp({ tenant: 'ten_late' })];
-    const heavy = [await lineUp({ tenant: 'ten_heavy' }), await lineUp({ tenant: 'ten_heavy' })];
-    expect(await Promise.all([...late, ...heavy].map(tagOf))).toEqual([18, 19, 17.25, 17.5]);
-    expect(await readPlace(database, late[1] as AttemptKey)).toMatchObject({ place: 6 });
-  });
-});
-
-describe('who is in line', () => {
-  test('keeps its place when it asks again, and is told no more', async () => {
-    const key = await lineUp();
-    await lineUp();
-    const before = await turnOf(database, key);
-    await record([key]);
-    expect((await turnOf(database, key))?.toldAt).not.toBeNull();
-    expect(await joinLineOf(database, key, { priority: 2, tokens: 5 })).toEqual({ credential: 'main' });
-    expect(await turnOf(database, key)).toMatchObject({
-      ...{ tag: before?.tag, since: before?.since, priority: 1, toldAt: null, credential: 'main' },
-    });
-  });
-
-  test('comes late for its turn: it is kept for it, so that it can still be used', async () => {
-    const key = await lineUp();
-    await record([key]);
-    await ageTurn(key, 45);
-    expect(await joinLineOf(database, key)).toEqual({ credential: 'main' });
-    expect((await turnOf(database, key))?.leaseUntil?.getTime()).toBeGreaterThan(Date.now() + 50 * ms);
-  });
-
-  test.each([
-    ['too late to be sent with it', 52],
-    ['after it has run out', 61],
-  ])('comes for its turn %s: it waits, at its place', async (_name, seconds) => {
-    const key = await lineUp();
-    const { tag } = (await turnOf(database, key)) as { tag: number };
-    await record([key]);
-    await ageTurn(key, seconds);
-    expect(await joinLineOf(database, key)).toEqual({ credential: null });
-    expect(await waitInLine(database, key)).toEqual({ credential: null });
-    expect(await headsIn(database, ['acme/clip'])).toMatchObject([{ generationId: key.generationId, tag }]);
-  });
-
-  test('leaves it for good', async () => {
-    const [left, stays] = [await lineUp(), await lineUp()];
-    await leaveLine(database, left);
-    expect(await waitInLine(database, left)).toBeNull();
-    expect(await waitInLine(database, stays)).toEqual({ credential: null });
-  });
-
-  const leaving: Record<string, (key: AttemptKey) => Promise<unknown>> = {
-    'is cancelled': (key) => releaseAttempt(database, key),
-    'is replaced by a later attempt': ({ generationId }) => plan(database, generationId),
-    'is refused by ourselves': (key) =>
-      recordEnding(database, key, {
-        ...{ status: 'rejected', code: 'policy_no_capacity', message: 'full', costUsd: '0', from: ['planned'] },
-      }),
-  };
-
-  test.each(Object.keys(leaving))('leaves it when it %s', async (name) => {
-    const key = await lineUp();
-    await leaving[name]?.(key);
-    expect(await waitInLine(database, key)).toBeNull();
-  });
-
-  const answering: Record<string, (key: AttemptKey) => Promise<unknown>> = {
-    'it was taken': (key) => recordSubmitted(database, key, acceptance()),
-    'its result': (key) => recordAnswer(database, { ...key, epoch: 1 }, result()),
-  };
-
-  test.each(Object.keys(answering))('leaves it when an answer comes after all: %s', async (name) => {
-    const key = await beginWith(database);
-    await take(database, key);
-    const busy = { code: 'provider_overloaded', message: 'busy', counts: true, epoch: 1 } as const;
-    await recordNotAccepted(database, key, busy);
-    await joinLineOf(database, key);
-    await answering[name]?.(key);
-    expect(await waitInLine(database, key)).toBeNull();
-  });
-});
-
 describe('a turn', () => {
   test('is kept while what comes before the send takes its time', async () => {
-    const key = await lineUp();
-    await record([key]);
-    await ageTurn(key, 30);
+    const key = await lineUp(database);
+    await record(database, [key]);
+    await ageTurn(database, key, 30);
     await keepTurn(database, key);
     expect((await turnOf(database, key))?.leaseUntil?.getTime()).toBeGreaterThan(Date.now() + 50 * ms);
     // who keeps it knows of it
@@ -222,9 +37,9 @@ describe('a turn', () => {
   });
 
   test('that was not given, or has run out, cannot be kept', async () => {
-    const [waits, late] = [await lineUp(), await lineUp()];
-    await record([late]);
-    await ageTurn(late, 61);
+    const [waits, late] = [await lineUp(database), await lineUp(database)];
+    await record(database, [late]);
+    await ageTurn(database, late, 61);
     for (const key of [waits, late]) {
       await keepTurn(database, key);
       expect(await waitInLine(database, key)).toEqual({ credential: null });
@@ -232,11 +47,11 @@ describe('a turn', () => {
   });
 
   test('is written down with its round; who stands waiting for it need not be told', async () => {
-    await setQueue([0, 0, 0]);
-    const [present, absent, waits] = [await lineUp(), await lineUp(), await lineUp()];
+    await setQueue(database, [0, 0, 0]);
+    const [present, absent, waits] = [await lineUp(database), await lineUp(database), await lineUp(database)];
     const [at, nextAt] = [new Date(), new Date(Date.now() + 3 * ms)];
     await stand(present);
-    const gone = await lineUp();
+    const gone = await lineUp(database);
     await stand(gone, new Date(Date.now() - 31 * ms));
     const told = await inTransaction(database, (transaction) =>
       recordRound(transaction, 'acme', {
@@ -265,101 +80,13 @@ describe('a turn', () => {
   });
 
   test('that nobody came for is told again after two seconds, by one, until it runs out', async () => {
-    const keys = [await lineUp(), await lineUp(), await lineUp()] as const;
+    const keys = [await lineUp(database), await lineUp(database), await lineUp(database)] as const;
     await stand(keys[1]);
-    await record([...keys]);
+    await record(database, [...keys]);
     expect(await takeUntold(database)).toEqual([]);
-    await ageTurn(keys[0], 3);
-    await ageTurn(keys[2], 61);
+    await ageTurn(database, keys[0], 3);
+    await ageTurn(database, keys[2], 61);
     const untold = await Promise.all(Array.from({ length: 5 }, () => takeUntold(database)));
     expect(untold.flat()).toEqual([keys[0]]);
-  });
-});
-
-describe('those who wait', () => {
-  test('are read by model: the next in order, and those that wait longest', async () => {
-    const old = await lineUp({ priority: 2 });
-    await lineUp({ priority: 2 });
-    const next = [await lineUp({ priority: 0 }), await lineUp({ priority: 0 }), await lineUp({ priority: 1 })];
-    const film = await lineUp({ model: 'acme/film' });
-    const heads = await headsIn(database, ['acme/clip', 'acme/film', 'acme/none'], 3);
-    const wanted = [old, ...next, film].map(({ generationId }) => generationId);
-    expect(heads.map(({ generationId }) => generationId).sort()).toEqual(wanted.sort());
-    expect(heads.find(({ model }) => model === 'acme/film')).toMatchObject({
-      priority: 1,
-      tag: 2,
-      tokens: 0,
-      costUsd: 0.04,
-    });
-  });
-
-  test('are those without a turn, or whose turn has run out; the key that refused them is named', async () => {
-    const [given, late, again] = [await lineUp(), await lineUp(), await beginWith(database)];
-    await take(database, again);
-    await recordNotAccepted(database, again, { code: 'provider_auth', message: 'no', counts: false, epoch: 1 });
-    await joinLineOf(database, again, { tokens: 12 });
-    await placeAll(database);
-    await record([given, late]);
-    await ageTurn(late, 61);
-    const heads = await headsIn(database, ['acme/clip'], 10);
-    const seen = heads.map(({ generationId, avoid, tokens }) => ({ generationId, avoid, tokens }));
-    expect(seen).toHaveLength(2);
-    expect(seen).toContainEqual({ generationId: late.generationId, avoid: null, tokens: 0 });
-    expect(seen).toContainEqual({ generationId: again.generationId, avoid: 'main', tokens: 12 });
-  });
-
-  test('are listed by model and by priority', async () => {
-    await setQueue([0, 0, 0]);
-    for (const model of ['acme/film', 'acme/clip', 'brick/reel', 'acme/clip']) await lineUp({ model });
-    await lineUp({ priority: 0 });
-    await record([await lineUp()]);
-    expect(await inTransaction(database, (transaction) => listWaitingModels(transaction, 'acme'))).toEqual([
-      'acme/clip',
-      'acme/film',
-    ]);
-    expect((await readQueues(database)).filter((queue) => queue.provider === 'acme')).toMatchObject([
-      {
-        provider: 'acme',
-        waiting: [
-          { model: 'acme/clip', priority: 0, count: 1 },
-          { model: 'acme/clip', priority: 1, count: 2 },
-          { model: 'acme/film', priority: 1, count: 1 },
-        ],
-      },
-    ]);
-  });
-
-  test('know their place among those of their model, and nothing of it once it is their turn', async () => {
-    await setQueue([0, 0, 0]);
-    const keys = [
-      await lineUp({ priority: 2 }),
-      await lineUp(),
-      await lineUp(),
-      await lineUp({ model: 'acme/film' }),
-    ] as const;
-    const places = async () => Promise.all(keys.map(async (key) => (await readPlace(database, key))?.place ?? null));
-    expect(await places()).toEqual([3, 1, 2, 1]);
-    await record([keys[1]]);
-    expect(await places()).toEqual([2, null, 1, 1]);
-  });
-
-  test('show their place and the time they wait for; not once it is their turn', async () => {
-    await setQueue([0, 0, 0]);
-    const [first, second] = [await lineUp(), await lineUp()];
-    const readyAt = new Date(Date.now() + 60 * ms).toISOString();
-    await database.queue.update({
-      where: { provider: 'acme' },
-      data: { paces: { 'acme/clip': { readyAt, perTurnMs: 30_000, isResting: false } } },
-    });
-    const queueOf = async ({ generationId }: AttemptKey) => {
-      await publishChange(database, generationId, () => ({ phase: 'waiting_for_capacity' }));
-      return (await findGeneration(database, tenantId, generationId))?.queue;
-    };
-    expect(await queueOf(second)).toMatchObject({ position: 2 });
-    expect((await queueOf(second))?.expectedSeconds).toBeGreaterThan(80);
-    expect((await queueOf(second))?.expectedSeconds).toBeLessThanOrEqual(90);
-    await record([first]);
-    expect(await queueOf(first)).toBeNull();
-    expect(await queueOf(second)).toMatchObject({ position: 1 });
   });
 });
